@@ -1,0 +1,180 @@
+"""Owns what the decision asks of the outside world. Adapters implement these Protocols; tests have small real fakes."""
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Protocol
+
+from radius2fa.login.lockout import Failures, LockoutRules
+from radius2fa.login.reason import Reason
+from radius2fa.otp.token import Token
+
+
+class Unavailable(Exception):  # noqa: N818 - a breakdown, named by what it means to the caller
+    """A backend is broken or late. The login ends in silence, so that the client asks another server.
+
+    `backend` is its name for people; `cause` says what happened and never holds a secret.
+    """
+
+    def __init__(self, backend: str, cause: str) -> None:
+        """Name the backend and what happened to it."""
+        super().__init__(f"{backend}: {cause}")
+        self.backend = backend
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A person in the directory.
+
+    `subject` is the directory's stable id in lower case (`entryUUID`, `objectGUID`): the identity that tokens, failures
+    and challenges are keyed by. `name` is the directory's own spelling, for display. `typed` is the name that it was
+    found by, with which the adapter can look it up afresh.
+    """
+
+    subject: str
+    dn: str
+    name: str
+    typed: str
+
+
+class NotFound(Enum):
+    """Why a name led to no entry."""
+
+    UNKNOWN = "nobody has this name"
+    AMBIGUOUS = "several entries have this name"
+
+
+class BindResult(Enum):
+    """What the directory says to a password. Three outcomes: right, refused for a named cause, or Unavailable."""
+
+    OK = "ok"
+    WRONG_PASSWORD = "wrong password"
+    ACCOUNT_DISABLED = "account disabled"
+    ACCOUNT_EXPIRED = "account expired"
+    ACCOUNT_LOCKED = "account locked"
+    PASSWORD_EXPIRED = "password expired"
+    PASSWORD_MUST_CHANGE = "password must change"
+    NOT_NOW = "not at this hour or from this workstation"
+    REFUSED = "refused for another reason"
+
+
+class Directory(Protocol):
+    """The first factor: who somebody is, and whether a password is theirs.
+
+    Every method may raise Unavailable, and returns or raises before `deadline` (monotonic seconds).
+    """
+
+    def find(self, name: str, deadline: float) -> Entry | NotFound:
+        """Look a typed name up."""
+        ...
+
+    def bind(self, entry: Entry, password: bytes, deadline: float) -> BindResult:
+        """Check a password (UTF-8 octets) with one bind. Never OK for an empty password or one with a NUL."""
+        ...
+
+
+NO_FAILURES = Failures()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the store knows of a person: the tokens that may answer, and the failures so far."""
+
+    tokens: tuple[Token, ...] = ()
+    failures: Failures = NO_FAILURES
+
+
+class Result(StrEnum):
+    """How a login ended, as the journal says it."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    CHALLENGE = "challenge"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the journal. `name` is the name as typed; `subject` the stable id, if the name led to one."""
+
+    id: str
+    when: float
+    client: str
+    name: str
+    source: str
+    result: Result
+    reason: Reason | None = None
+    subject: str | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """The use of one code: the token's counter moves above `counter`, or somebody else was first."""
+
+    subject: str
+    token: str
+    counter: int
+    drift: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfStep:
+    """A code of the token that was seen outside its window, to be remembered for a resync by the next code."""
+
+    token: str
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failure to be counted. `credentials` serve only to recognise a repeat, and are kept as a keyed digest."""
+
+    subject: str
+    name: str
+    credentials: bytes = field(repr=False)
+    rules: LockoutRules
+    out_of_step: OutOfStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A login that waits for its code: what the user typed as the password in the first leg."""
+
+    state: bytes = field(repr=False)
+    client: str
+    name: str
+    password: bytes = field(repr=False)
+    expires: float
+
+
+class Ledger(Protocol):
+    """All that logins leave behind. Each of the last three methods is one transaction, durable when it returns.
+
+    Every method may raise Unavailable.
+    """
+
+    def standing(self, subject: str) -> Standing:
+        """Return the person's active tokens and failures; an empty Standing for somebody without either."""
+        ...
+
+    def held(self, state: bytes, client: str, name: str, when: float) -> Held | None:
+        """Return the login that waits under `state`, if it waits for this client and name and has not expired."""
+        ...
+
+    def ask(self, held: Held, record: Record, failure: Failure | None) -> None:
+        """Keep a login that waits for its code; write the record; count the failure, if there is one."""
+        ...
+
+    def refuse(self, record: Record, failure: Failure | None, answered: bytes | None) -> None:
+        """Write the record; count the failure, if there is one; end the challenge of State `answered`."""
+        ...
+
+    def accept(self, burn: Burn, record: Record, answered: bytes | None) -> Reason | None:
+        """Burn the code, end the challenge, forget the failures, write the record: all or nothing.
+
+        Returns None when that was done, and the login may be accepted. Otherwise the reason why not, which has been
+        written in the record's place: CODE_ALREADY_USED when the counter had moved or the token is active no more,
+        STATE_UNKNOWN when the challenge was answered meanwhile, LOCKED_OUT when parallel failures have blocked the
+        person meanwhile. In these cases nothing is burned.
+        """
+        ...

@@ -1,0 +1,64 @@
+"""Owns the reasons for a refusal, in words for the helpdesk. None of them ever leaves in a reply."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a login was refused. The value is the word in logs and in the journal; `remedy` says what to do."""
+
+    BAD_NAME = "bad-name"
+    BAD_PASSWORD = "bad-password-octets"
+    CHARSET = "wrong-shared-secret-or-charset"
+    UNSUPPORTED = "unsupported-method"
+    EMPTY_PASSWORD = "empty-password"
+    NO_SUCH_USER = "no-such-user"
+    AMBIGUOUS_NAME = "ambiguous-name"
+    NO_TOKEN = "no-token"
+    NO_CODE = "no-code"
+    WRONG_CODE = "wrong-code"
+    CODE_ALREADY_USED = "code-already-used"
+    OUT_OF_STEP = "token-out-of-step"
+    LOCKED_OUT = "locked-out"
+    STATE_UNKNOWN = "state-unknown"
+    WRONG_PASSWORD = "wrong-password"
+    ACCOUNT_DISABLED = "account-disabled"
+    ACCOUNT_EXPIRED = "account-expired"
+    ACCOUNT_LOCKED = "account-locked"
+    PASSWORD_EXPIRED = "password-expired"
+    PASSWORD_MUST_CHANGE = "password-must-change"
+    NOT_NOW = "not-at-this-time-or-place"
+    BIND_REFUSED = "bind-refused"
+
+    @property
+    def remedy(self) -> str:
+        """One sentence: what happened, and what whoever is asked can do about it."""
+        return _REMEDIES[self]
+
+
+_REMEDIES = {
+    Reason.BAD_NAME: "The user name is empty, too long, not UTF-8 or holds control characters: type it again.",
+    Reason.BAD_PASSWORD: "The password holds a NUL octet, which no password typed by a person does.",
+    Reason.CHARSET: "The password is no text in the client's charset: compare the shared secret on both sides, "
+    "then the client's `charset`.",
+    Reason.UNSUPPORTED: "The client sent CHAP, MS-CHAP or EAP, which cannot be checked by an LDAP bind: set it to PAP.",
+    Reason.EMPTY_PASSWORD: "No password was sent.",
+    Reason.NO_SUCH_USER: "The directory knows nobody by this name: check the spelling, the base and the user filter.",
+    Reason.AMBIGUOUS_NAME: "The directory knows several people by this name: make the user filter stricter.",
+    Reason.NO_TOKEN: "The user has no active token: enrol one with `radius2fa token add`.",
+    Reason.NO_CODE: "The password came without a one-time code behind it, or the answer was no code.",
+    Reason.WRONG_CODE: "The code belongs to none of the user's tokens at this time: check the clock of the phone.",
+    Reason.CODE_ALREADY_USED: "The code was right but has been used before: wait for the next one.",
+    Reason.OUT_OF_STEP: "The code is the token's, but far from where it should be: enter the next code too, "
+    "or use `radius2fa token resync`.",
+    Reason.LOCKED_OUT: "Too many wrong attempts: wait, or use `radius2fa user unlock`.",
+    Reason.STATE_UNKNOWN: "The challenge has expired, was answered already, or belongs to another user or client: "
+    "log in anew.",
+    Reason.WRONG_PASSWORD: "The code was right, the directory refused the password.",
+    Reason.ACCOUNT_DISABLED: "The account is disabled in the directory.",
+    Reason.ACCOUNT_EXPIRED: "The account has expired in the directory.",
+    Reason.ACCOUNT_LOCKED: "The account is locked in the directory.",
+    Reason.PASSWORD_EXPIRED: "The password has expired: change it at a workstation.",
+    Reason.PASSWORD_MUST_CHANGE: "The password must be changed first: change it at a workstation.",
+    Reason.NOT_NOW: "The directory allows this account no login at this hour or from this workstation.",
+    Reason.BIND_REFUSED: "The directory refused the bind for another reason: see its log.",
+}

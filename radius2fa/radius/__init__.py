@@ -1,0 +1,1 @@
+"""Owns octets to and from requests and replies: codec, attributes, clients, duplicates. No I/O."""

@@ -1,0 +1,1 @@
+"""Owns sockets, threads and time: from the datagram to the worker thread and back."""
