@@ -9,9 +9,11 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretBytes
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretBytes
 
-Network = IPv4Network | IPv6Network
+from radius2fa.config import places, rules
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(rules.network)]
 Seconds = Annotated[float, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
@@ -19,7 +21,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=
 class Section(BaseModel):
     """A part of the file: frozen, and with no key that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class Listen(Section):
@@ -29,10 +31,17 @@ class Listen(Section):
     port: Annotated[int, Field(ge=0, le=65535)]
 
 
+Address = Annotated[Listen, BeforeValidator(rules.listen)]
+DirectoryUrl = Annotated[str, AfterValidator(rules.directory_url)]
+
+
 class Server(Section):
     """`[server]`."""
 
-    listen: tuple[Listen, ...] = (Listen(host="0.0.0.0", port=1812), Listen(host="::", port=1812))  # noqa: S104 - a server
+    listen: Annotated[tuple[Address, ...], Field(min_length=1)] = (
+        Listen(host="0.0.0.0", port=rules.RADIUS_PORT),  # noqa: S104 - a server
+        Listen(host="::", port=rules.RADIUS_PORT),
+    )
     threads: Annotated[int, Field(ge=1, le=256)] = 16
     backlog: Annotated[int, Field(ge=1, le=65536)] = 1024
     client_backlog: Annotated[int, Field(ge=1, le=65536)] = 512
@@ -48,9 +57,9 @@ class Server(Section):
 class Store(Section):
     """`[store]`. `url` is SQLAlchemy's, without a password; `password` is the PostgreSQL role's."""
 
-    url: str = "sqlite:////var/lib/radius2fa/radius2fa.db"
+    url: Annotated[str, AfterValidator(rules.store_url)] = f"sqlite:///{places.DATABASE_FILE}"
     password: SecretBytes | None = None
-    key_file: Path = Path("/etc/radius2fa/master.key")
+    key_file: Path = places.KEY_FILE
     timeout: Annotated[float, Field(gt=0, le=30)] = 1.5
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
@@ -59,13 +68,13 @@ class Directory(Section):
     """`[[directory]]`."""
 
     name: Name = "main"
-    urls: Annotated[tuple[str, ...], Field(min_length=1)]
+    urls: Annotated[tuple[DirectoryUrl, ...], Field(min_length=1)]
     start_tls: bool = True
     ca_file: Path | None = None
     bind_dn: str = ""
     bind_password: SecretBytes | None = None
     base: str
-    user_filter: str = "(&(objectClass=person)(uid={user}))"
+    user_filter: Annotated[str, AfterValidator(rules.user_filter)] = "(&(objectClass=person)(uid={user}))"
     realms: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     id_attribute: str = "entryUUID"
@@ -80,13 +89,13 @@ class Client(Section):
 
     name: Name
     addresses: Annotated[tuple[Network, ...], Field(min_length=1)]
-    secret: SecretBytes
+    secret: Annotated[SecretBytes, Field(min_length=1)]
     require_message_authenticator: bool = True
     limit_proxy_state: bool | None = None
     insecure_unsigned_proxy_state: bool = False
     code: Literal["appended", "challenge", "either"] = "appended"
-    delimiter: str | None = None
-    charset: str = "utf-8"
+    delimiter: Annotated[str, AfterValidator(rules.delimiter)] | None = None
+    charset: Annotated[str, AfterValidator(rules.charset)] = "utf-8"
 
 
 class Policy(Section):

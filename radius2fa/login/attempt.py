@@ -57,10 +57,14 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """Ask for a code. `state` comes back with the answer; `seconds` is how long it may take."""
+    """Ask for a code. `state` comes back with the answer; `seconds` is how long it may take.
+
+    `reason` says why what was typed was no login by itself, where it looked like one: for the journal only.
+    """
 
     state: bytes = field(repr=False)
     seconds: int
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""Owns `radius2fa check`: every fault of the configuration at once, then whether all that logins need is there."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radius2fa.cli.opening import CONFIG, MISCONFIGURED, UNAVAILABLE
+from radius2fa.cli.verdict import Check, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from radius2fa.config.faults import Fault
+    from radius2fa.config.load import Reading
+    from radius2fa.config.model import Settings
+
+_MARKS = {
+    Verdict.OK: "green",
+    Verdict.WARNING: "yellow",
+    Verdict.FAULT: "bold red",
+    Verdict.UNAVAILABLE: "bold red",
+}
+
+
+def check(
+    offline: Annotated[bool, typer.Option("--offline", help="Look at the configuration only.")] = False,  # noqa: FBT002 - a flag
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Find every fault of the configuration; then try key, database, directory, listen addresses and clock.
+
+    Exits with 78 if something has to be changed, with 69 if a backend is unavailable, with 0 otherwise.
+    """
+    from radius2fa.config.load import read  # noqa: PLC0415 - heavy
+
+    path = CONFIG.get()
+    reading = read(path)
+    checks = list(_of_configuration(path, reading))
+    if reading.settings and not offline:
+        checks += _live(reading.settings)
+    code = exit_code(one.verdict for one in checks)
+    (_print_json if as_json else _print_table)(checks, code)
+    raise typer.Exit(code)
+
+
+def reply_faults(settings: "Settings", path: Path) -> "tuple[Fault, ...]":
+    """Return what is wrong with the reply attributes of the policies, by the dictionaries."""
+    from radius2fa.config.faults import Fault, written  # noqa: PLC0415 - heavy
+    from radius2fa.config.lines import line_of, lines_of  # noqa: PLC0415 - as above
+    from radius2fa.config.places import shipped  # noqa: PLC0415 - as above
+    from radius2fa.radius.dictionary import Dictionary  # noqa: PLC0415 - as above
+
+    if not any(policy.reply for policy in settings.policy):
+        return ()
+    dictionary, lines = Dictionary.load(shipped("dictionaries")), lines_of(path.read_text(encoding="utf-8"))
+    faults = []
+    for place, policy in enumerate(settings.policy):
+        for name, values in policy.reply.items():
+            key = ("policy", place, "reply", name)
+            for value in values if isinstance(values, tuple) else (values,):
+                try:
+                    dictionary.encode(name, value)
+                except ValueError as wrong:
+                    faults.append(Fault(path, line_of(key, lines), written(key), str(wrong), "Correct it."))
+    return tuple(faults)
+
+
+def exit_code(verdicts: "Iterable[Verdict]") -> int:
+    """Return the exit code for what was found: what has to be changed counts before what may come back by itself."""
+    found = set(verdicts)
+    return MISCONFIGURED if Verdict.FAULT in found else UNAVAILABLE if Verdict.UNAVAILABLE in found else 0
+
+
+def _of_configuration(path: Path, reading: "Reading") -> "Iterator[Check]":
+    faults = reading.faults
+    if reading.settings:
+        faults += reply_faults(reading.settings, path)
+    for verdict, found in ((Verdict.FAULT, faults), (Verdict.WARNING, reading.warnings)):
+        for one in found:
+            place = str(one.file) if one.line is None else f"{one.file}:{one.line}"
+            yield Check(place, verdict, f"{one.key}: {one.message}" if one.key else one.message, one.remedy)
+    if reading.settings and not faults:
+        clients, policies = len(reading.settings.client), len(reading.settings.policy)
+        yield Check(str(path), Verdict.OK, f"clients: {clients}, policies: {policies}")
+
+
+def _live(settings: "Settings") -> "Iterator[Check]":
+    """Yield the live checks; on a terminal, show meanwhile that something is going on."""
+    from rich.console import Console  # noqa: PLC0415 - heavy
+
+    from radius2fa.cli.examine import everything  # noqa: PLC0415 - heavy
+
+    with Console(stderr=True).status("Trying key, database, directory, addresses, clock …"):
+        yield from everything(settings)
+
+
+def _print_json(checks: list[Check], code: int) -> None:
+    import json  # noqa: PLC0415 - only here
+    from dataclasses import asdict  # noqa: PLC0415 - only here
+
+    typer.echo(json.dumps({"exit_code": code, "checks": [asdict(one) for one in checks]}, indent=2, ensure_ascii=False))
+
+
+def _print_table(checks: list[Check], code: int) -> None:
+    from rich.console import Console  # noqa: PLC0415 - heavy
+    from rich.table import Table  # noqa: PLC0415 - heavy
+    from rich.text import Text  # noqa: PLC0415 - heavy
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for one in checks:
+        found = Text(one.message)
+        if one.remedy:
+            found.append(f"\n{one.remedy}", "dim")
+        table.add_row(Text(one.verdict, _MARKS[one.verdict]), Text(one.subject), found)
+    console = Console(highlight=False)
+    console.print(table)
+    warnings = sum(one.verdict is Verdict.WARNING for one in checks)
+    note = f" Warnings: {warnings}." if warnings else ""
+    console.print(f"{'All is well.' if code == 0 else 'Not ready.'}{note}")

@@ -1,0 +1,170 @@
+"""Owns what `radius2fa check` looks at beyond the configuration: key, database, directory, addresses, clock."""
+
+import ctypes
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from radius2fa.cli.verdict import Check, Verdict
+from radius2fa.config.model import Listen, Settings
+from radius2fa.directory.inspect import ServerReport, inspect
+from radius2fa.login.ports import Unavailable
+from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, open_store
+from radius2fa.store.seal import BadKeyFile, KeyRing
+
+DAY = 86400.0
+_CERTIFICATE_DAYS = 21  # time enough to get a new one
+_EARLIEST = 1_767_225_600  # 2026-01-01: a clock before that has not been set
+
+
+def everything(settings: Settings) -> Iterator[Check]:
+    """Yield every live check, one after the other as they are done."""
+    yield from database(settings)
+    yield from directory(settings)
+    for listen in settings.server.listen:
+        yield address(listen)
+    yield clock(time.time(), kernel_synchronised())
+
+
+def database(settings: Settings) -> Iterator[Check]:
+    """Look at the master key, then at the database with it."""
+    key_file = settings.store.key_file
+    try:
+        keys = KeyRing.read(key_file)
+    except BadKeyFile as wrong:
+        yield Check("master key", Verdict.FAULT, str(wrong), "Without it no token can be verified.")
+        return
+    yield Check("master key", Verdict.OK, str(key_file))
+    try:
+        store = open_store(settings.store, keys, threads=1, clock=time.monotonic, random=os.urandom)
+    except (BadUrl, SchemaTooOld, SchemaTooNew) as wrong:
+        yield Check("database", Verdict.FAULT, str(wrong), "Logins are refused until then.")
+    except Unavailable as broken:
+        yield Check("database", Verdict.UNAVAILABLE, broken.cause, "See store.url, and whether the database runs.")
+    else:
+        store.close()
+        yield Check("database", Verdict.OK, f"{settings.store.url}, tables up to date")
+
+
+def directory(settings: Settings) -> Iterator[Check]:
+    """Try every server of the directory as a login would."""
+    try:
+        reports = inspect(settings.directory[0], time.monotonic)
+    except ValueError as wrong:
+        yield Check("directory", Verdict.FAULT, str(wrong), "Correct it in the configuration.")
+        return
+    for report in reports:
+        yield from server(report, time.time())
+
+
+def server(report: ServerReport, now: float) -> Iterator[Check]:
+    """Say what was found out about one server at `now` (Unix seconds)."""
+    for step in report.steps:
+        verdict = Verdict.OK if step.ok else Verdict.UNAVAILABLE
+        yield Check(f"{report.url} {step.name}", verdict, step.detail, step.remedy)
+    if report.certificate_expires is not None:
+        days = int((report.certificate_expires - now) / DAY)
+        if days < _CERTIFICATE_DAYS:
+            subject = f"{report.url} certificate"
+            yield Check(subject, Verdict.WARNING, f"expires in {days} days", "Have it renewed, or logins end then.")
+
+
+def address(listen: Listen) -> Check:
+    """Find out whether the address can be listened on."""
+    six = ":" in listen.host
+    subject = f"listen [{listen.host}]:{listen.port}" if six else f"listen {listen.host}:{listen.port}"
+    try:
+        with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            if six:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((listen.host, listen.port))
+    except OSError as wrong:
+        return unbound(subject, wrong, lambda: holder(listen.port))
+    return Check(subject, Verdict.OK, "free")
+
+
+def unbound(subject: str, wrong: OSError, find_holder: Callable[[], str]) -> Check:
+    """Say why an address cannot be listened on."""
+    match wrong.errno:
+        case errno.EADDRINUSE:
+            return _taken(subject, find_holder())
+        case errno.EADDRNOTAVAIL:
+            return Check(subject, Verdict.FAULT, "this machine does not have the address", "See `ip address`.")
+        case errno.EACCES:
+            return Check(subject, Verdict.FAULT, "ports below 1024 need a privilege", "Use port 1812.")
+        case errno.EAFNOSUPPORT:
+            return Check(subject, Verdict.FAULT, "this machine has no IPv6", "Take the address out of server.listen.")
+        case _:
+            return Check(subject, Verdict.FAULT, str(wrong.strerror), "Correct server.listen.")
+
+
+def _taken(subject: str, program: str) -> Check:
+    if any(word.rpartition("/")[2] == "radius2fa" for word in program.split()):
+        return Check(subject, Verdict.OK, f"in use by {program}")
+    if program:
+        return Check(subject, Verdict.FAULT, f"taken by {program}", "Stop it, or choose another port in server.listen.")
+    return Check(subject, Verdict.WARNING, "taken", "Is radius2fa running already? As root, check tells by whom.")
+
+
+def holder(port: int, proc: Path = Path("/proc")) -> str:
+    """Return the command line and process id of who has the UDP port, "" if that cannot be told."""
+    links = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
+    for descriptor in proc.glob("[0-9]*/fd/*") if links else ():
+        try:
+            if str(descriptor.readlink()) in links:
+                words = (descriptor.parents[1] / "cmdline").read_bytes().split(b"\0")
+                shown = b" ".join(words[:3]).decode(errors="replace").strip()
+                return f"{shown} (process {descriptor.parents[1].name})"
+        except OSError:
+            continue  # another user's process, or one that has just ended
+    return ""
+
+
+def _inodes(port: int, proc: Path) -> Iterator[str]:
+    for table in ("udp", "udp6"):
+        try:
+            lines = (proc / "net" / table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for fields in map(str.split, lines):
+            if int(fields[1].rpartition(":")[2], 16) == port:
+                yield fields[9]
+
+
+def clock(now: float, synchronised: bool | None) -> Check:  # noqa: FBT001 - three answers, the third is "not known"
+    """Judge the clock: codes are made of the time. `now` is in Unix seconds."""
+    shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    if now < _EARLIEST:
+        return Check("clock", Verdict.FAULT, f"is not set: {shown}", "Set it, and install chrony or systemd-timesyncd.")
+    if synchronised is False:
+        remedy = "Install chrony or systemd-timesyncd, or codes will be refused as the clock drifts."
+        return Check("clock", Verdict.WARNING, f"{shown}, not synchronised with a time server", remedy)
+    return Check("clock", Verdict.OK, shown if synchronised is None else f"{shown}, synchronised")
+
+
+class _Timex(ctypes.Structure):
+    """The head of the kernel's struct timex (adjtimex(2)); the rest is room."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_byte * 256),
+    )
+
+
+def kernel_synchronised(adjtimex: Callable[[_Timex], int] | None = None) -> bool | None:
+    """Tell whether the kernel knows its clock to be synchronised; None where it does not say."""
+    try:
+        ask = adjtimex or (lambda timex: ctypes.CDLL(None).adjtimex(ctypes.byref(timex)))
+        state = ask(_Timex())  # modes 0: only read
+    except (AttributeError, OSError):
+        return None
+    time_error = 5  # TIME_ERROR: "the system clock is not synchronized to a reliable server"
+    return None if state < 0 else state != time_error

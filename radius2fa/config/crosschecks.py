@@ -1,0 +1,174 @@
+"""Owns the checks that look at several keys at once, and the doubts about a configuration that is valid."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import urlsplit
+
+from radius2fa.config.faults import Finding, Key, written
+from radius2fa.config.model import Client, Directory, Lockout, Network, Policy, Server, Store
+
+WEAK_SECRET = 12  # octets; RFC 2865 section 3 asks for 16
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The sections that are valid by themselves, with their places in the file; None for one that is not.
+
+    `client_names` are all names of clients, those of invalid ones too.
+    """
+
+    server: Server | None
+    store: Store | None
+    lockout: Lockout | None
+    directories: dict[int, Directory]
+    clients: dict[int, Client]
+    policies: dict[int, Policy]
+    client_names: frozenset[str]
+
+
+def faults(parts: Parts) -> Iterator[Finding]:
+    """Yield what makes the file unusable although each key is right by itself."""
+    yield from _same_names("client", parts.clients)
+    yield from _same_names("policy", parts.policies)
+    yield from _same_networks(parts.clients)
+    for place, client in parts.clients.items():
+        yield from _client(("client", place), client)
+    for place, policy in parts.policies.items():
+        yield from _unknown_clients(("policy", place), policy, parts.client_names)
+    for place, directory in parts.directories.items():
+        yield from _directory(("directory", place), directory)
+    if parts.store:
+        yield from _store(parts.store)
+    if parts.lockout:
+        yield from _lockout(parts.lockout)
+    yield from _deadlines(parts)
+
+
+def warnings(parts: Parts) -> Iterator[Finding]:
+    """Yield what works and is unwise."""
+    for place, client in parts.clients.items():
+        yield from _doubts_of_client(("client", place), client)
+    for place, directory in parts.directories.items():
+        yield from _clear_text(("directory", place), directory)
+
+
+def _same_names(
+    section: Literal["client", "policy"], items: dict[int, Client] | dict[int, Policy]
+) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for place, item in items.items():
+        if item.name in first:
+            earlier = written((section, first[item.name]))
+            yield Finding((section, place, "name"), f"{item.name!r} is the name of {earlier} too", "Choose another.")
+        first.setdefault(item.name, place)
+
+
+def _same_networks(clients: dict[int, Client]) -> Iterator[Finding]:
+    first: dict[Network, str] = {}
+    for place, client in clients.items():
+        for address in client.addresses:
+            if address in first:
+                yield Finding(
+                    ("client", place, "addresses"),
+                    f"{address} belongs to {first[address]!r} already",
+                    "Take it out of one of the two: the source address alone tells which secret counts.",
+                )
+            first.setdefault(address, client.name)
+
+
+def _client(key: Key, client: Client) -> Iterator[Finding]:
+    unsigned = not client.require_message_authenticator
+    if unsigned and client.limit_proxy_state is False and not client.insecure_unsigned_proxy_state:
+        yield Finding(
+            (*key, "limit_proxy_state"),
+            "without Message-Authenticator and without a limit on Proxy-State, replies can be forged (CVE-2024-3596)",
+            "Take one of the two keys out; or, if you must, add insecure_unsigned_proxy_state = true.",
+        )
+
+
+def _unknown_clients(key: Key, policy: Policy, names: frozenset[str]) -> Iterator[Finding]:
+    for name in policy.clients or ():
+        if name not in names:
+            yield Finding(
+                (*key, "clients"), f"no client is named {name!r}", f"Known: {', '.join(sorted(names)) or '-'}."
+            )
+
+
+def _directory(key: Key, directory: Directory) -> Iterator[Finding]:
+    if key[-1] != 0:
+        yield Finding(key, "is a second directory; this version asks exactly one", "Give its servers as urls of one.")
+    if directory.bind_dn and not (directory.bind_password and directory.bind_password.get_secret_value()):
+        yield Finding(
+            (*key, "bind_dn"),
+            "has no password: the directory would take the bind for an anonymous one (RFC 4513 section 5.1.2)",
+            "Give bind_password, bind_password_file or bind_password_credential.",
+        )
+    if directory.bind_password and not directory.bind_dn:
+        yield Finding((*key, "bind_password"), "has no bind_dn that it belongs to", "Give bind_dn.")
+    if directory.ca_file and not directory.ca_file.is_file():
+        yield Finding((*key, "ca_file"), f"there is no file {directory.ca_file}", "Give the CA's certificate in PEM.")
+
+
+def _store(store: Store) -> Iterator[Finding]:
+    if store.url.startswith("sqlite:"):
+        if not urlsplit(store.url).path.startswith("//"):
+            yield Finding(
+                ("store", "url"),
+                "must hold the absolute path of a file",
+                "Write four slashes: sqlite:////var/lib/radius2fa/radius2fa.db.",
+            )
+        if store.password is not None:
+            yield Finding(("store", "password"), "SQLite has no passwords", "Take it out.")
+
+
+def _lockout(lockout: Lockout) -> Iterator[Finding]:
+    if lockout.lock_after < lockout.failures:
+        yield Finding(("lockout", "lock_after"), f"must be at least failures ({lockout.failures})", "Raise it.")
+    if lockout.longest_delay < lockout.delay:
+        yield Finding(("lockout", "longest_delay"), f"must be at least delay ({lockout.delay:g} s)", "Raise it.")
+
+
+def _deadlines(parts: Parts) -> Iterator[Finding]:
+    """One slow answer of each backend must fit into what a client waits, or it has gone to another server meanwhile."""
+    if parts.server is None or parts.store is None:
+        return
+    for place, directory in parts.directories.items():
+        longest = directory.connect_timeout + directory.timeout + parts.store.timeout
+        if longest > parts.server.patience:
+            yield Finding(
+                ("directory", place, "timeout"),
+                f"connect_timeout + timeout + store.timeout = {longest:g} s is more than server.patience, "
+                f"{parts.server.patience:g} s",
+                "Lower one of them; or raise patience, if every client waits longer than that.",
+            )
+
+
+def _doubts_of_client(key: Key, client: Client) -> Iterator[Finding]:
+    octets = len(client.secret.get_secret_value())
+    if octets <= WEAK_SECRET:
+        yield Finding(
+            (*key, "secret"),
+            f"the shared secret of {client.name!r} has {octets} octets and can be guessed from one captured packet",
+            "Use 24 random octets on both sides: openssl rand -base64 24",
+        )
+    if client.insecure_unsigned_proxy_state and not client.require_message_authenticator:
+        yield Finding(
+            (*key, "insecure_unsigned_proxy_state"),
+            f"replies to {client.name!r} can be forged by whoever is on the path (CVE-2024-3596)",
+            "Update the client, then take this key out.",
+        )
+
+
+def _clear_text(key: Key, directory: Directory) -> Iterator[Finding]:
+    for url in directory.urls:
+        if url.startswith("ldap:") and not directory.start_tls and not _loopback(urlsplit(url).hostname or ""):
+            yield Finding((*key, "start_tls"), f"passwords go to {url} in clear text", "Use start_tls or ldaps://.")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,151 @@
+"""Owns reading the configuration file: from its octets to Settings, or to every fault that it has."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from radius2fa.config import credentials, crosschecks, words
+from radius2fa.config.crosschecks import Parts
+from radius2fa.config.faults import ConfigError, Fault, Finding, Findings, Key, written
+from radius2fa.config.lines import line_of, lines_of
+from radius2fa.config.model import Client, Directory, Lockout, Policy, Section, Server, Settings, Store
+
+__all__ = ["ConfigError", "Fault", "Reading", "load", "read"]
+
+_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_PATHS = {"store": ("key_file",), "directory": ("ca_file",)}  # relative to the folder of the configuration
+Table = dict[str, Any]
+S = TypeVar("S", bound=Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of a file: settings if there are no faults, and in any case the warnings."""
+
+    settings: Settings | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+
+
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return the checked settings of the file.
+
+    Raises:
+        ConfigError: with every fault of the file.
+
+    """
+    reading = read(path, environment)
+    if reading.settings is None:
+        raise ConfigError(reading.faults)
+    return reading.settings
+
+
+def read(path: Path, environment: Mapping[str, str] = os.environ) -> Reading:
+    """Return the settings of the file, or its faults; and its warnings."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except OSError as wrong:
+        return _unreadable(path, wrong)
+    except UnicodeDecodeError as wrong:
+        return _failed(Fault(path, None, "", f"is not UTF-8 (octet {wrong.start + 1})", "Save it as UTF-8."))
+    except tomllib.TOMLDecodeError as wrong:
+        return _failed(_syntax(path, text, str(wrong)))
+    return _check(path, text, document, credentials.Sources.of(path, environment))
+
+
+def _failed(fault: Fault) -> Reading:
+    return Reading(None, (fault,), ())
+
+
+def _unreadable(path: Path, wrong: OSError) -> Reading:
+    remedy = "Run it as root or as the user radius2fa."
+    if isinstance(wrong, FileNotFoundError):
+        remedy = "Write one with: radius2fa init; or name another with --config."
+    return _failed(Fault(path, None, "", f"cannot be read: {wrong.strerror}", remedy))
+
+
+def _syntax(path: Path, text: str, message: str) -> Fault:
+    place = _TOML_PLACE.search(message)
+    line = int(place[1]) if place and place[1] else text.rstrip().count("\n") + 1
+    return Fault(path, line, "", f"is not TOML: {_TOML_PLACE.sub('', message)}", "Correct this line, or the one above.")
+
+
+def _check(path: Path, text: str, raw: Table, sources: credentials.Sources) -> Reading:
+    """Check a document; the secrets first, so that the models see final values only."""
+    found = Findings()
+    document = {name: _resolved(name, value, sources, found) for name, value in raw.items()}
+    if (master_key := sources.master_key()) and isinstance(store := document.setdefault("store", {}), dict):
+        store["key_file"] = master_key
+    settings = None
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as wrong:
+        found.faults.extend(words.findings(wrong.errors(include_url=False, include_input=False)))
+    parts = _parts(document)
+    found.faults.extend(crosschecks.faults(parts))
+    found.warnings.extend(crosschecks.warnings(parts))
+    if any(name in item for section, name in credentials.SECRETS.items() for item in _tables(raw.get(section))):
+        found.warnings.extend(credentials.open_to_all(path, ()))
+    lines = lines_of(text)
+    faults = _located(path, lines, found.faults)
+    return Reading(None if faults else settings, faults, _located(path, lines, found.warnings))
+
+
+def _resolved(name: str, value: object, sources: credentials.Sources, found: Findings) -> object:
+    """Return a section, or a list of them, with secrets and paths final; anything else as it is."""
+    if isinstance(value, list):
+        return [_table(item, (name, place), sources, found) for place, item in enumerate(value)]
+    return _table(value, (name,), sources, found)
+
+
+def _table(value: object, key: Key, sources: credentials.Sources, found: Findings) -> object:
+    if not isinstance(value, dict):
+        return value
+    name = str(key[0])
+    secret = credentials.SECRETS.get(name)
+    table = credentials.resolve(value, key, secret, sources, found) if secret else value
+    paths = {path: sources.folder / table[path] for path in _PATHS.get(name, ()) if isinstance(table.get(path), str)}
+    return {**table, **paths}
+
+
+def _parts(document: Table) -> Parts:
+    """Return the sections that are valid by themselves, so that one fault does not hide the others."""
+    return Parts(
+        server=_valid(Server, document.get("server", {})),
+        store=_valid(Store, document.get("store", {})),
+        lockout=_valid(Lockout, document.get("lockout", {})),
+        directories=_all_valid(Directory, document.get("directory")),
+        clients=_all_valid(Client, document.get("client")),
+        policies=_all_valid(Policy, document.get("policy")),
+        client_names=frozenset(str(item.get("name")) for item in _tables(document.get("client"))),
+    )
+
+
+def _valid(model: type[S], value: object) -> S | None:
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def _all_valid(model: type[S], value: object) -> dict[int, S]:
+    checked = ((place, _valid(model, item)) for place, item in enumerate(value if isinstance(value, list) else ()))
+    return {place: item for place, item in checked if item is not None}
+
+
+def _tables(value: object) -> list[Table]:
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _located(path: Path, lines: dict[Key, int], findings: Iterable[Finding]) -> tuple[Fault, ...]:
+    """Return the findings with their places, in the order of the file."""
+    faults = (Fault(path, line_of(one.key, lines), written(one.key), one.message, one.remedy) for one in findings)
+    return tuple(sorted(faults, key=lambda fault: fault.line or 0))

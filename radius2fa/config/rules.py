@@ -1,0 +1,141 @@
+"""Owns the rules that a single value must keep, beyond its type: addresses, URLs, filters, charsets."""
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from string import printable
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic_core import PydanticCustomError
+
+RADIUS_PORT = 1812  # RFC 2865 section 3
+
+_V4_MAPPED = IPv6Network("::ffff:0:0/96")
+_LISTEN = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
+_PLACEHOLDER = re.compile(r"\{[^}]*\}")
+
+
+def refused(message: str, remedy: str) -> PydanticCustomError:
+    """Return what a rule raises: what is wrong, and what to do about it."""
+    return PydanticCustomError("rule", "{message}", {"message": message, "remedy": remedy})
+
+
+def listen(value: object) -> object:
+    """Turn "192.0.2.1:1812" or "[::]:1812" (1812 may be left out) into host and port."""
+    if not isinstance(value, str):
+        return value
+    match = _LISTEN.fullmatch(value.strip())
+    host = _address(match["six"] or match["four"]) if match else None
+    if match is None or host is None or isinstance(host, IPv6Address) != bool(match["six"]):
+        raise refused(f"{value!r} is no address to listen on", 'Write "192.0.2.1:1812", "0.0.0.0:1812" or "[::]:1812".')
+    return {"host": str(host), "port": int(match["port"] or RADIUS_PORT)}
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def network(value: object) -> object:
+    """Turn an address or a network in CIDR notation into a network; a single address is a network of one."""
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    text = str(value)
+    try:
+        found = ip_network(text, strict=False)
+    except ValueError:
+        raise refused(
+            f"{text!r} is neither an address nor a network",
+            'Write "192.0.2.1", "192.0.2.0/24" or "2001:db8::/64"; host names are not taken.',
+        ) from None
+    address = text.partition("/")[0]
+    if found.network_address != ip_address(address):
+        raise refused(
+            f"{text!r} is a network with a host's address",
+            f'Write "{found}" for the network, or "{address}" for the one address.',
+        )
+    if isinstance(found, IPv6Network) and found.subnet_of(_V4_MAPPED):
+        raise refused(f"{text!r} is an IPv4 address in IPv6 clothes", 'Write it as IPv4: "192.0.2.1".')
+    return found
+
+
+def directory_url(value: str) -> str:
+    """Return an LDAP URL that holds a scheme, a host and perhaps a port."""
+    url = _split(value)
+    if url is None or url.scheme not in {"ldap", "ldaps"} or not url.hostname:
+        raise refused(
+            "is not the URL of an LDAP server", 'Write "ldap://host" or "ldaps://host", with a port if needed.'
+        )
+    if url.username is not None or url.path not in {"", "/"} or url.query or url.fragment:
+        raise refused(
+            "holds more than scheme, host and port", "Use the keys bind_dn, bind_password and base for the rest."
+        )
+    return value.rstrip("/")
+
+
+def store_url(value: str) -> str:
+    """Return a database URL of SQLAlchemy, with psycopg as the driver of PostgreSQL."""
+    url = _split(value)
+    if url is None or url.scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
+        raise refused(
+            "is not the URL of a database that radius2fa knows",
+            'Write "sqlite:////var/lib/radius2fa/radius2fa.db" or "postgresql://role@host/database".',
+        )
+    if url.password is not None or "password=" in url.query:
+        raise refused("holds a password", "Take it out and use the key password, password_file or password_credential.")
+    return value.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # is read late, and refuses a number above 65535 only then
+    except ValueError:
+        return None
+    return parts
+
+
+def user_filter(value: str) -> str:
+    """Return an LDAP filter (RFC 4515) with a place for the name that the user typed."""
+    if "{user}" not in value and "{name}" not in value:
+        raise refused(
+            "has no place for the user's name",
+            "Put {user} (the name without realm or domain) or {name} (as typed) where it belongs.",
+        )
+    if unknown := set(_PLACEHOLDER.findall(value)) - {"{user}", "{name}"}:
+        raise refused(f"holds {min(unknown)}, which stands for nothing", "Only {user} and {name} are replaced.")
+    if not _balanced(value):
+        raise refused("has unbalanced parentheses", 'Write it like "(&(objectClass=person)(uid={user}))".')
+    return value
+
+
+def _balanced(text: str) -> bool:
+    """Tell whether the text is one expression in parentheses."""
+    depth = 0
+    for position, character in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth < 0 or (depth == 0 and position < len(text) - 1):
+            return False
+    return depth == 0 and text != ""
+
+
+def charset(value: str) -> str:
+    """Return the name of a text encoding that leaves ASCII as it is, so that the digits of a code stay digits."""
+    ascii_text = printable[:95]
+    try:
+        plain = ascii_text.encode(value) == ascii_text.encode()
+    except (LookupError, UnicodeError):
+        plain = False
+    if not plain:
+        raise refused(
+            f"{value!r} is no charset for passwords", 'Use "utf-8", or what the client sends: "latin-1", "cp1252".'
+        )
+    return value
+
+
+def delimiter(value: str) -> str:
+    """Return what parts password and code: at least one character, no digit (codes are digits)."""
+    if not value or any(character.isdigit() for character in value):
+        raise refused("must be at least one character, and none of them a digit", 'Use a comma: delimiter = ",".')
+    return value

@@ -1,0 +1,117 @@
+"""Owns saying in plain words what pydantic found wrong."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from radius2fa.config.credentials import SECRETS, SUFFIXES
+from radius2fa.config.faults import Finding, Key
+from radius2fa.config.model import Client, Codes, Directory, Lockout, Log, Policy, Section, Server, Store
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+SECTIONS: dict[str, type[Section]] = {
+    "server": Server,
+    "store": Store,
+    "directory": Directory,
+    "client": Client,
+    "policy": Policy,
+    "lockout": Lockout,
+    "codes": Codes,
+    "log": Log,
+}
+SEVERAL = frozenset({"directory", "client", "policy"})  # written in double brackets
+
+_WORDS = {
+    "literal_error": ("must be {expected}", "Write one of these, in quotes."),
+    "greater_than_equal": ("must be at least {ge:g}", "Raise it."),
+    "greater_than": ("must be more than {gt:g}", "Raise it."),
+    "less_than_equal": ("must be at most {le:g}", "Lower it."),
+    "string_type": ("must be a text", "Put it in quotes."),
+    "bytes_type": ("must be a text", "Put it in quotes."),
+    "path_type": ("must be the name of a file", "Put it in quotes."),
+    "tuple_type": ("must be a list", 'Write it like ["one", "two"].'),
+    "dict_type": ("must be a table", "Write it like {{ Name = 1 }}."),
+    "model_type": ("must be a text", 'Write it like "192.0.2.1:1812".'),
+    "string_too_long": ("is longer than {max_length} characters", "Shorten it."),
+    "string_pattern_mismatch": (
+        "must be made of letters, digits, dots, dashes and underscores, and begin with a letter or digit",
+        "Choose another name.",
+    ),
+}
+_NUMBERS = {"int": "a whole number", "float": "a number", "finite": "a number", "bool": "true or false"}
+_REPLY_KEY = 4  # ("policy", 0, "reply", "Filter-Id"): pydantic goes on with every type that it tried
+_EMPTY_SECRET = "Generate one: openssl rand -base64 24"  # noqa: S105 - how to make one
+
+
+def known_keys(section: str) -> tuple[str, ...]:
+    """Return every key that the section may hold; of the section "", the sections."""
+    if not section:
+        return tuple(SECTIONS)
+    secret = SECRETS.get(section)
+    return (*SECTIONS[section].model_fields, *(secret + suffix for suffix in SUFFIXES if secret))
+
+
+def findings(errors: "Iterable[ErrorDetails]") -> list[Finding]:
+    """Return pydantic's errors as findings: one for each key, none that only follows from another."""
+    found: dict[Key, Finding] = {}
+    details = list(errors)
+    for error in details:
+        key = error["loc"][:_REPLY_KEY] if error["loc"][2:3] == ("reply",) else error["loc"]
+        below = any(other["loc"][: len(key)] == key and other is not error for other in details)
+        if error["type"] == "too_short" and below:
+            continue
+        found.setdefault(key, _in_words(key, error))
+    return list(found.values())
+
+
+def _in_words(key: Key, error: "ErrorDetails") -> Finding:
+    context: dict[str, Any] = error.get("ctx", {})
+    kind = error["type"]
+    match kind:
+        case "rule":
+            message, remedy = context["message"], context["remedy"]
+        case "missing":
+            message, remedy = "is missing", _missing(key)
+        case "extra_forbidden":
+            message, remedy = _unknown(key)
+        case "too_short":
+            message, remedy = "is empty", _EMPTY_SECRET if key[-1] == "secret" else "Give at least one."
+        case _ if key[2:3] == ("reply",) and len(key) == _REPLY_KEY:
+            message, remedy = "must be a text, a whole number or a list of these", 'Write it like "staff" or [1, 2].'
+        case "model_type" | "tuple_type" if all(isinstance(part, int) for part in key[1:]):
+            message, remedy = "is not written as a section", f"Write it under {_brackets(str(key[0]))}."
+        case _:
+            message, remedy = _of_type(kind, error["msg"])
+            message, remedy = message.format(**context), remedy.format(**context)
+    return Finding(key, message, remedy)
+
+
+def _of_type(kind: str, otherwise: str) -> tuple[str, str]:
+    wanted = _NUMBERS.get(kind.partition("_")[0])
+    if wanted:
+        return f"must be {wanted}", "Write it without quotes."
+    return _WORDS.get(kind, (otherwise.replace("{", "{{").replace("}", "}}"), "Look at etc/radius2fa.toml."))
+
+
+def _missing(key: Key) -> str:
+    if len(key) == 1:
+        return f"Add a section {_brackets(str(key[0]))}."
+    if key[-1] == "secret":
+        return "Give one of secret, secret_file, secret_credential."
+    return f"Add {key[-1]} = … to this section."
+
+
+def _unknown(key: Key) -> tuple[str, str]:
+    """Say that a key is unknown, and which known one looks like it."""
+    known = known_keys(str(key[0]) if len(key) > 1 else "")
+    near = get_close_matches(str(key[-1]), known, n=1)
+    return (
+        "is no key of this section" if len(key) > 1 else "is no section",
+        f"Did you mean {near[0]}?" if near else f"It knows {', '.join(known)}.",
+    )
+
+
+def _brackets(section: str) -> str:
+    return f"[[{section}]]" if section in SEVERAL else f"[{section}]"

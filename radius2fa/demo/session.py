@@ -1,0 +1,100 @@
+"""Owns one run of the demo: its parts started in order, watched, and taken down again."""
+
+import os
+import time
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TextIO, cast
+
+from twisted.internet import reactor
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
+
+from radius2fa.config.model import Log, Settings
+from radius2fa.demo import world
+from radius2fa.demo.account import Account
+from radius2fa.demo.directory import DirectoryFactory
+from radius2fa.demo.ending import Ending
+from radius2fa.demo.screen import Screen
+from radius2fa.demo.watch import LogStream, Watch
+from radius2fa.directory.ldap import LdapDirectory
+from radius2fa.otp.token import Token
+from radius2fa.server.listener import ListenFailed
+from radius2fa.server.logs import open_log
+from radius2fa.server.service import Service
+from radius2fa.store.engine import Store, open_store
+from radius2fa.store.seal import KeyRing, new_key_text
+from radius2fa.store.upgrade import upgrade
+
+_KEY_OCTETS = 20  # as many as HMAC-SHA-1 puts out (RFC 4226 section 4, R6)
+_LOOP: Any = reactor  # a module that becomes an object when a reactor is installed; it has no type
+
+
+class CannotStart(Exception):  # noqa: N818 - it says what happened
+    """The demo cannot start. The text says why, and what helps."""
+
+
+def play(screen: Screen, port: int, directory_port: int) -> None:
+    """Run the demo on these ports of loopback until a signal comes, and leave nothing behind.
+
+    Raises:
+        CannotStart: a port cannot be had.
+        Unavailable: the database has gone away.
+
+    """
+    ending = Ending(_LOOP)
+    with TemporaryDirectory(prefix="radius2fa-demo-") as folder:
+        _play(Path(folder), screen, port, directory_port, ending)
+    ending.tell()
+
+
+def _play(folder: Path, screen: Screen, port: int, directory_port: int, ending: Ending) -> None:
+    service_account = world.service_account(os.urandom)
+    ldap_port = _serve_directory(directory_port, [*(person.account for person in world.PEOPLE), service_account])
+    settings = world.settings(folder, port, ldap_port, service_account)
+    key = os.urandom(_KEY_OCTETS)
+    directory = LdapDirectory(settings.directory[0], time.monotonic)
+    with closing(directory), closing(_open_store(settings, key)) as store:
+        watch = Watch(screen, lambda: _alice(store), ending)
+        log = open_log(
+            Log(level="warning"), cast("TextIO", LogStream(lambda text: _LOOP.callFromThread(watch.say, text)))
+        )
+        service = Service(settings, store=store, directory=directory, reactor=_LOOP, log=log, observers=[watch.login])
+        try:
+            service.start()
+        except ListenFailed as fault:
+            raise CannotStart(f"{fault}. Choose another port with --port, or a free one with --port 0.") from None
+        watch.begin("{}:{}".format(*service.addresses[0]))
+        LoopingCall(watch.tick).start(1.0, now=False)
+        _LOOP.addSystemEventTrigger("before", "shutdown", service.stop)
+        _LOOP.run(installSignalHandlers=False)
+
+
+def _serve_directory(port: int, accounts: list[Account]) -> int:
+    """Listen, and return the port."""
+    try:
+        listening = _LOOP.listenTCP(port, DirectoryFactory(accounts), interface=world.LOOPBACK)
+    except CannotListenError as fault:
+        raise CannotStart(
+            f"{world.LOOPBACK}:{port}: {fault.socketError.strerror}. Choose another port with --directory-port."
+        ) from None
+    return int(listening.getHost().port)
+
+
+def _open_store(settings: Settings, key: bytes) -> Store:
+    """Return a new database that has the people's tokens, under a master key that only this process knows."""
+    upgrade(settings.store, lambda *_: None)
+    keys = KeyRing.parse(new_key_text(os.urandom))
+    store = open_store(settings.store, keys, threads=settings.server.threads, clock=time.monotonic, random=os.urandom)
+    for person in world.PEOPLE:
+        if person.has_token:
+            store.tokens.add(
+                world.token(person, key), person.account.uuid, person.account.uid, "demo", None, time.time()
+            )
+    return store
+
+
+def _alice(store: Store) -> Token:
+    """Return Alice's token as it is now: its counter says which codes are used up."""
+    return store.ledger.standing(world.ALICE.account.uuid).tokens[0]

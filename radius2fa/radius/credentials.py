@@ -1,0 +1,125 @@
+"""Owns what a login needs from a request: who, with which password or answer, from where."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import Final
+
+from radius2fa.radius.attributes import (
+    CALLING_STATION_ID,
+    CHAP_PASSWORD,
+    EAP_MESSAGE,
+    FRAMED_IP_ADDRESS,
+    MICROSOFT,
+    MS_CHAP_CREDENTIALS,
+    STATE,
+    USER_NAME,
+    USER_PASSWORD,
+    VENDOR_SPECIFIC,
+)
+from radius2fa.radius.packet import Request
+from radius2fa.radius.password import reveal
+
+_CONTROL: Final = re.compile("[\0-\x1f\x7f-\x9f]")  # C0, DEL and C1
+_PASSWORD_MOST: Final = 128  # RFC 2865 section 5.2
+_ADDRESS_LENGTH: Final = 4
+
+
+class Fault(Enum):
+    """Why a request cannot be a login. The value is for logs."""
+
+    BAD_NAME = "the user name is missing, empty, not UTF-8 or holds control characters"
+    NUL_IN_PASSWORD = "the password holds a NUL"  # noqa: S105 - words for a log
+    CHARSET = "wrong shared secret or charset: the password is no text"
+    UNSUPPORTED = "CHAP, MS-CHAP and EAP cannot be checked against a directory: let the client use PAP"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a login is decided on. `password` is UTF-8, and empty where none was sent; `source` may be ""."""
+
+    name: str
+    password: bytes = field(repr=False)
+    state: bytes | None = field(repr=False)
+    source: str
+
+
+def read(request: Request) -> Credentials | Fault:
+    """Return what an Access-Request asks to log in with, or what makes that impossible."""
+    if _other_method(request):
+        return Fault.UNSUPPORTED
+    name = _name(request)
+    if name is None:
+        return Fault.BAD_NAME
+    password = _password(request)
+    if isinstance(password, Fault):
+        return password
+    return Credentials(name, password, request.first(STATE), source_of(request))
+
+
+def name_of(request: Request) -> str:
+    r"""Return the user name for a log: printable whatever was sent (`\x00`), "" where none was."""
+    return _printable(request.first(USER_NAME) or b"")
+
+
+def source_of(request: Request) -> str:
+    """Return where the user sits, as the client tells it, printable: Calling-Station-Id, else Framed-IP-Address."""
+    station = request.first(CALLING_STATION_ID)
+    if station:
+        return _printable(station)
+    address = request.first(FRAMED_IP_ADDRESS)
+    if address is None or len(address) != _ADDRESS_LENGTH:
+        return ""
+    return str(IPv4Address(address))
+
+
+def _name(request: Request) -> str | None:
+    try:
+        name = (request.first(USER_NAME) or b"").decode()
+    except UnicodeDecodeError:
+        return None
+    return None if not name or _CONTROL.search(name) else name
+
+
+def _password(request: Request) -> bytes | Fault:
+    """Return the password as UTF-8.
+
+    Under a wrong secret it is noise, which mostly is no text: so that is looked at before an embedded NUL.
+    """
+    hidden = request.first(USER_PASSWORD) or b""
+    if len(hidden) % 16 or len(hidden) > _PASSWORD_MOST:
+        return b""  # a value of a wrong length is ignored; no attribute, or an empty one, is an empty password too
+    password = reveal(hidden, request.client.secret, request.authenticator)
+    try:
+        password = password.decode(request.client.charset).encode()
+    except UnicodeError:
+        return Fault.CHARSET
+    return Fault.NUL_IN_PASSWORD if b"\0" in password else password
+
+
+def _other_method(request: Request) -> bool:
+    for type_, value in request.attributes:
+        if type_ in {CHAP_PASSWORD, EAP_MESSAGE}:
+            return True
+        if type_ == VENDOR_SPECIFIC and any(each in MS_CHAP_CREDENTIALS for each in _microsoft_types(value)):
+            return True
+    return False
+
+
+def _microsoft_types(value: bytes) -> Iterator[int]:
+    """Yield the vendor types in a Vendor-Specific of Microsoft's; one that runs over the end still counts."""
+    if int.from_bytes(value[:4]) != MICROSOFT:
+        return
+    at = 4
+    while at + 2 <= len(value):
+        yield value[at]
+        at += max(value[at + 1], 2)
+
+
+def _printable(octets: bytes) -> str:
+    text = octets.decode(errors="backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,30 @@
+"""Owns what is told of a login to whoever watches: the log, the demonstration, the figures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from radius2fa.login.ports import Result
+from radius2fa.login.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One decided login. No secret in it.
+
+    `address` is the RADIUS client's; `name` is as typed; `milliseconds` run from the arrival of the datagram to the
+    decision, without the delay that every Reject gets.
+    """
+
+    id: str
+    when: float
+    client: str
+    name: str
+    address: str
+    result: Result
+    reason: Reason | None
+    subject: str | None
+    token: str | None
+    milliseconds: float
+
+
+Observer = Callable[[Login], None]

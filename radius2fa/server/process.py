@@ -1,0 +1,61 @@
+"""Owns the server's process: reactor, log, signals, the word to systemd."""
+
+import os
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
+from zope.interface import implementer
+
+from radius2fa import __version__
+from radius2fa.config.model import Settings
+from radius2fa.directory.ldap import LdapDirectory
+from radius2fa.server.logs import log_logins, open_log, traced
+from radius2fa.server.notify import notify
+from radius2fa.server.service import Service
+from radius2fa.store.engine import Store
+
+
+def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
+    """Answer requests until SIGTERM or SIGINT, then finish what is in flight and return.
+
+    Raises:
+        ListenFailed: an address cannot be bound.
+        ValueError: the configuration does not fit together (`check` finds the same).
+
+    """
+    log = open_log(settings.log)
+    loop: Any = reactor  # a module that becomes an object when a reactor is installed; it has no type
+    service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=[log_logins(log)])
+    globalLogBeginner.beginLoggingTo([_TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
+    service.start()
+    log.info("ready", version=__version__, listen=[f"{host} port {port}" for host, port in service.addresses])
+    notify("READY=1", os.environ)
+
+    def stop() -> Deferred[None]:
+        notify("STOPPING=1", os.environ)
+        log.info("stopping", under_way=service.port.under_way)
+        return service.stop()
+
+    loop.addSystemEventTrigger("before", "shutdown", stop)
+    loop.run()
+    directory.close()
+    store.close()
+    log.info(
+        "stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.port.drops.counts.items()}
+    )
+
+
+@implementer(ILogObserver)
+class _TwistedLog:
+    """Takes what Twisted caught by itself: a bug of ours, since nothing should come so far."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+
+    def __call__(self, event: LogEvent) -> None:
+        failure = event.get("log_failure")
+        if failure is not None and event["log_level"] >= LogLevel.error:
+            self._log.error("internal error", why=traced(failure.value))

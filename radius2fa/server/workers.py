@@ -1,0 +1,121 @@
+"""Owns the threads: a bounded backlog of blocking work, one hop out of the reactor thread and one back."""
+
+import queue
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Blocking work for one client, and what to call with its result in the reactor thread.
+
+    A job that has not begun at `expires` (monotonic seconds) is given up: nobody waits for it any more.
+    `urgent` jobs go first (RFC 5080 section 2.2.3: a login in its second leg has been paid for already).
+    """
+
+    client: str
+    urgent: bool
+    expires: float
+    work: Callable[[], Any]
+    done: Callable[[Any], None]
+    failed: Callable[[BaseException], None]
+
+
+class GivenUp(Exception):  # noqa: N818 - it says what happened
+    """The job waited longer than its client does, and was not begun."""
+
+
+class _Ticket(Enum):
+    """What a thread waits for: one JOB for each job in either queue, and one END for each thread at last."""
+
+    JOB = 1
+    END = 2
+
+
+class Workers:
+    """A fixed number of threads.
+
+    `submit` and the callbacks of jobs run in the reactor thread; `deliver` takes a call there (callFromThread).
+    """
+
+    def __init__(
+        self,
+        threads: int,
+        *,
+        backlog: int,
+        client_backlog: int,
+        clock: Callable[[], float],
+        deliver: Callable[..., Any],
+    ) -> None:
+        """Start no thread yet. At most `backlog` jobs, `client_backlog` of one client, may wait or be worked at."""
+        self._backlog = backlog
+        self._client_backlog = client_backlog
+        self._clock = clock
+        self._deliver = deliver
+        self._urgent: deque[Job] = deque()
+        self._ordinary: deque[Job] = deque()
+        self._tickets: queue.SimpleQueue[_Ticket] = queue.SimpleQueue()
+        self._busy = 0
+        self._held: Counter[str] = Counter()
+        # Daemons: what hangs on a socket at the very end must not keep the process alive past its five seconds.
+        self._threads = [
+            threading.Thread(target=self._run, name=f"worker-{number}", daemon=True) for number in range(threads)
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def busy(self) -> int:
+        """Jobs that wait or are worked at."""
+        return self._busy
+
+    def submit(self, job: Job) -> bool:
+        """Take a job; False: the backlog is full, drop it at once."""
+        if self._busy >= self._backlog or self._held[job.client] >= self._client_backlog:
+            return False
+        self._busy += 1
+        self._held[job.client] += 1
+        (self._urgent if job.urgent else self._ordinary).append(job)
+        self._tickets.put(_Ticket.JOB)
+        return True
+
+    def stop(self) -> None:
+        """Let every thread end after the work that is queued before."""
+        for _ in self._threads:
+            self._tickets.put(_Ticket.END)
+
+    def _run(self) -> None:
+        while self._tickets.get() is _Ticket.JOB:
+            job = self._next()
+            if self._clock() > job.expires:
+                self._deliver(self._finish, job, job.failed, GivenUp())
+                continue
+            try:
+                result = job.work()
+            except BaseException as fault:  # noqa: BLE001 - the outermost edge of the thread: it must live on
+                self._deliver(self._finish, job, job.failed, fault)
+            else:
+                self._deliver(self._finish, job, job.done, result)
+
+    def _next(self) -> Job:
+        """Return a job; whoever holds a ticket finds one, though not always at the first look."""
+        while True:
+            for jobs in (self._urgent, self._ordinary):
+                try:
+                    return jobs.popleft()
+                except IndexError:
+                    continue
+
+    def _finish(self, job: Job, call: Callable[[Any], None], result: Any) -> None:  # noqa: ANN401 - as the job's own
+        self._busy -= 1
+        self._held[job.client] -= 1
+        if not self._held[job.client]:
+            del self._held[job.client]
+        call(result)

@@ -1,0 +1,91 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from radius2fa import __version__
+from radius2fa.cli.main import config_first
+from tests.cli.files import configured
+
+PROGRAM = Path(sys.executable).with_name("radius2fa")
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name != "RADIUS2FA_CONFIG"}
+    return subprocess.run(
+        [PROGRAM, *arguments], env=clean | environment, capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+def test_the_help_names_every_command(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 0
+    for command in ("demo", "init", "check", "serve", "token", "user", "db"):
+        assert f"│ {command} " in done.stdout
+
+
+def test_the_version_is_printed() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"radius2fa {__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["chek"], ["db"], ["check", "--ofline"], ["--config"]])
+def test_wrong_usage_exits_with_64(arguments: list[str]) -> None:
+    assert run(*arguments).returncode == 64
+
+
+def test_the_configuration_may_be_named_before_and_behind_the_command_and_in_the_environment(tmp_path: Path) -> None:
+    config = str(configured(tmp_path))
+    for done in (
+        run("--config", config, "check", "--offline"),
+        run("check", "--offline", "--config", config),
+        run("check", f"--config={config}", "--offline"),
+        run("check", "--offline", RADIUS2FA_CONFIG=config),
+    ):
+        assert (done.returncode, done.stderr) == (0, "")
+    assert run("check", "--offline", "--config", config + "x", RADIUS2FA_CONFIG=config).returncode == 78
+
+
+def test_what_stands_behind_two_dashes_stays_there() -> None:
+    given = ["token", "add", "--config", "a", "--", "--config", "b"]
+    assert config_first(given) == ["--config", "a", "token", "add", "--", "--config", "b"]
+
+
+def test_a_wrong_configuration_is_told_with_all_its_faults_and_exits_with_78(tmp_path: Path) -> None:
+    config = configured(tmp_path, more='delimeter = ","\ncode = "never"\n')
+    done = run("serve", "--config", str(config))
+    assert done.returncode == 78
+    assert done.stderr.splitlines() == [
+        f"{config}:14: client[1].delimeter: is no key of this section. Did you mean delimiter?",
+        f"{config}:15: client[1].code: must be 'appended', 'challenge' or 'either'. Write one of these, in quotes.",
+        "radius2fa: the configuration has 2 faults",
+    ]
+
+
+def test_a_wrong_reply_attribute_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    config = configured(tmp_path, more='[[policy]]\nname = "staff"\nreply = { Filtre-Id = "x" }\n')
+    done = run("serve", "--config", str(config))
+    assert done.returncode == 78
+    assert f"{config}:16: policy[1].reply.Filtre-Id: no dictionary knows 'Filtre-Id'" in done.stderr
+
+
+def test_a_backend_that_is_down_is_told_in_one_line_and_exits_with_69(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    text = config.read_text().replace(
+        f"sqlite:///{tmp_path}/radius2fa.db", "postgresql://radius2fa@127.0.0.1:1/radius2fa"
+    )
+    config.write_text(text)
+    done = run("db", "upgrade", "--config", str(config))
+    assert done.returncode == 69
+    assert done.stderr.startswith("radius2fa: database is unavailable: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    heavy = "{'alembic', 'cryptography', 'ldap3', 'pydantic', 'pyrad', 'rich', 'sqlalchemy', 'twisted'}"
+    script = f"import sys, radius2fa.cli.main; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,75 @@
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from radius2fa.config.credentials import SECRETS
+from radius2fa.config.load import read
+from radius2fa.config.places import shipped
+from radius2fa.config.words import SECTIONS
+
+SAMPLE = (shipped("etc") / "radius2fa.toml").read_text()
+SECRET = SAMPLE.replace('secret = ""', 'secret = "k3JvXnZrN0x6R2Z1bWFzMjNhc2Q"')
+EVERY_KEY = re.sub(r"^#(?=[a-z\[])", "", SECRET, flags=re.MULTILINE)
+# What the sample shows as an example, since there is no default to show.
+EXAMPLES = {
+    ("directory", "bind_dn"),
+    ("directory", "ca_file"),
+    ("directory", "realms"),
+    ("directory", "domains"),
+    ("client", "limit_proxy_state"),
+    ("client", "delimiter"),
+    ("policy", "clients"),
+    ("policy", "reply"),
+}
+
+
+def first(section: str) -> dict[str, object]:
+    value = tomllib.loads(EVERY_KEY)[section]
+    return value[0] if isinstance(value, list) else value
+
+
+def test_the_sample_is_valid_once_it_has_a_secret(tmp_path: Path) -> None:
+    path = tmp_path / "radius2fa.toml"
+    path.touch(0o600)
+    path.write_text(SECRET)
+    reading = read(path, {})
+    assert reading.faults == ()
+    assert reading.warnings == ()
+
+
+def test_the_sample_as_it_is_lacks_nothing_but_the_secret(tmp_path: Path) -> None:
+    path = tmp_path / "radius2fa.toml"
+    path.touch(0o600)
+    path.write_text(SAMPLE)
+    assert [fault.key for fault in read(path, {}).faults] == ["client[1].secret"]
+
+
+def test_the_sample_with_every_line_in_use_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "radius2fa.toml"
+    path.touch(0o600)
+    for name in ("directory.password", "database.password"):
+        (tmp_path / name).touch(0o600)
+        (tmp_path / name).write_text("x9ZsVw2LqPbT\n")
+    path.write_text(
+        EVERY_KEY.replace("sqlite:////var/lib/radius2fa/radius2fa.db", "postgresql://radius2fa@db/radius2fa")
+    )
+    assert read(path, {}).faults == ()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_sample_shows_every_key_and_no_other(section: str) -> None:
+    secret = SECRETS.get(section, "")
+    shown = {secret if secret and key == f"{secret}_file" else key for key in first(section)}
+    assert shown == set(SECTIONS[section].model_fields)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_sample_shows_the_defaults(section: str) -> None:
+    model, secret = SECTIONS[section], SECRETS.get(section, "")
+    shown = {secret if key == f"{secret}_file" else key: value for key, value in first(section).items()}
+    checked = model.model_validate(shown)
+    for key, field in model.model_fields.items():
+        if not field.is_required() and key != secret and (section, key) not in EXAMPLES:
+            assert getattr(checked, key) == field.default, f"{section}.{key}"

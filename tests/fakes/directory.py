@@ -1,0 +1,74 @@
+"""A directory in memory, which passes the suite of tests/directory/test_conformance.py as LDAP does."""
+
+import uuid
+from dataclasses import dataclass, field
+
+from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
+
+
+@dataclass(slots=True)
+class _Person:
+    subject: str
+    uid: str
+    password: bytes = field(repr=False)
+    state: BindResult
+
+
+class FakeDirectory:
+    """`login.ports.Directory` over people who were added. `binds` counts; `down` makes everything Unavailable."""
+
+    def __init__(self) -> None:
+        self.binds = 0
+        self.down = False
+        self._people: dict[str, _Person] = {}
+
+    def add(
+        self, name: str, password: str | bytes, *, subject: str | None = None, state: BindResult = BindResult.OK
+    ) -> str:
+        """Add a person, and return the stable id. `state` is what a right password leads to."""
+        octets = password.encode() if isinstance(password, str) else password
+        person = _Person(subject or str(uuid.uuid4()), name, octets, state)
+        self._people[person.subject] = person
+        return person.subject
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a person another name; the stable id stays."""
+        (person,) = self._named(name)
+        person.uid = new_name
+
+    def disable(self, name: str) -> None:
+        """Disable an account."""
+        (person,) = self._named(name)
+        person.state = BindResult.ACCOUNT_DISABLED
+
+    def find(self, name: str, deadline: float) -> Entry | NotFound:  # noqa: ARG002 - nothing takes time here
+        self._check()
+        match self._named(name):
+            case []:
+                return NotFound.UNKNOWN
+            case [person]:
+                return Entry(person.subject, f"uid={person.uid},ou=people,dc=example,dc=org", person.uid, name)
+            case _:
+                return NotFound.AMBIGUOUS
+
+    def bind(self, entry: Entry, password: bytes, deadline: float) -> BindResult:  # noqa: ARG002 - as above
+        self._check()
+        if not password or b"\0" in password:
+            return BindResult.WRONG_PASSWORD
+        self.binds += 1
+        person = self._people.get(entry.subject)
+        if person is None or person.password != password:
+            return BindResult.WRONG_PASSWORD
+        return person.state
+
+    def _named(self, name: str) -> list[_Person]:
+        return [person for person in self._people.values() if _matching(person.uid) == _matching(name)]
+
+    def _check(self) -> None:
+        if self.down:
+            raise Unavailable("directory", "it is down")
+
+
+def _matching(name: str) -> str:
+    """The name as caseIgnoreMatch compares it (RFC 4517 section 4.2.11), near enough."""
+    return " ".join(name.split()).casefold()

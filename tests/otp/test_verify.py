@@ -1,0 +1,322 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radius2fa.otp.oath import code_at
+from radius2fa.otp.token import DIGITS, PERIODS, Algorithm, Kind, Token
+from radius2fa.otp.verify import WRONG, Match, Stray, Used, Verdict, Windows, check, resync
+from tests.otp import oathtool
+
+SEED = b"12345678901234567890"
+HOTP = Token("hotp", Kind.HOTP, SEED)
+HOTP_CODES = (
+    b"755224 287082 359152 969429 338314 254676 287922 162583 399871 520489 403154 481090 868912 736127".split()
+)
+TOTP = Token("totp", Kind.TOTP, SEED)
+TOTP_CODES = {
+    47251640: b"166325",
+    47251641: b"432730",
+    47251644: b"942826",
+    47251645: b"063321",
+    47251646: b"306773",
+    47251647: b"722053",
+    47251648: b"032819",
+    47251649: b"705493",
+    47251650: b"589836",
+}
+NOW = 1_700_000_000.0
+
+
+class Desk:
+    """A token with somebody who writes down what each verdict asks for, as the store does."""
+
+    def __init__(self, token: Token, windows: Windows) -> None:
+        self.token = token
+        self.windows = windows
+
+    def says(self, code: bytes, when: float) -> Verdict:
+        verdict = check([self.token], code, when, self.windows, resync=True)
+        match verdict:
+            case Match(_, counter, drift):
+                self.token = replace(self.token, counter=counter + 1, drift=drift, remembered=None)
+            case Stray(_, counter):
+                self.token = replace(self.token, remembered=counter, remembered_at=when)
+        return verdict
+
+
+def at(step: int) -> float:
+    """The middle of a time step."""
+    return step * 30.0 + 15.0
+
+
+# The tables: HOTP
+
+
+def test_a_hotp_code_works_once() -> None:
+    desk = Desk(HOTP, Windows(hotp=10))
+    assert desk.says(HOTP_CODES[3], NOW) == Match("hotp", 3, 0)
+    assert desk.token.counter == 4
+    assert desk.says(HOTP_CODES[3], NOW) == Used("hotp")
+    assert desk.says(HOTP_CODES[0], NOW) == Used("hotp")
+
+
+def test_two_hotp_codes_in_sequence_bring_a_token_back() -> None:
+    desk = Desk(HOTP, Windows(hotp=5))
+    assert desk.says(HOTP_CODES[8], NOW) == Stray("hotp", 8)
+    assert desk.says(HOTP_CODES[9], NOW + 1) == Match("hotp", 9, 0)
+
+
+def test_hotp_codes_with_a_gap_do_not() -> None:
+    desk = Desk(HOTP, Windows(hotp=5))
+    assert desk.says(HOTP_CODES[7], NOW) == Stray("hotp", 7)
+    assert desk.says(HOTP_CODES[9], NOW + 1) == Stray("hotp", 9)
+
+
+@pytest.mark.parametrize(("age", "verdict"), [(300.0, Match("hotp", 9, 0)), (300.5, Stray("hotp", 9))])
+def test_the_first_code_is_remembered_for_the_resync_time(age: float, verdict: Verdict) -> None:
+    desk = Desk(HOTP, Windows(hotp=5, resync_seconds=300.0))
+    assert desk.says(HOTP_CODES[8], NOW) == Stray("hotp", 8)
+    assert desk.says(HOTP_CODES[9], NOW + age) == verdict
+
+
+def test_a_manual_resync_finds_two_hotp_codes_within_1000() -> None:
+    assert resync(HOTP, HOTP_CODES[8], HOTP_CODES[9], NOW, 1000) == Match("hotp", 9, 0)
+
+
+def test_a_manual_resync_within_5_does_not_find_them() -> None:
+    assert resync(HOTP, HOTP_CODES[8], HOTP_CODES[9], NOW, 5) is None
+
+
+# The tables: TOTP
+
+
+def test_a_totp_token_is_brought_back_and_its_drift_is_learned() -> None:
+    desk = Desk(replace(TOTP, counter=47251641), Windows(totp=1))
+    assert desk.says(TOTP_CODES[47251649], at(47251644)) == Stray("totp", 47251649)
+    assert desk.says(TOTP_CODES[47251650], at(47251645)) == Match("totp", 47251650, 5)
+    assert desk.token.drift == 5
+    assert desk.says(TOTP_CODES[47251640], at(47251645)) == WRONG
+    assert desk.says(TOTP_CODES[47251640], at(47251645)) == WRONG
+    assert desk.says(TOTP_CODES[47251640], at(47251645)) == WRONG
+    assert desk.says(TOTP_CODES[47251641], at(47251645)) == WRONG
+
+
+def test_an_accepted_totp_code_is_refused_again() -> None:
+    desk = Desk(TOTP, Windows())
+    assert desk.says(TOTP_CODES[47251645], at(47251645)) == Match("totp", 47251645, 0)
+    assert desk.says(TOTP_CODES[47251645], at(47251645)) == Used("totp")
+    assert desk.says(TOTP_CODES[47251645], at(47251646)) == Used("totp")
+    assert desk.says(TOTP_CODES[47251645], at(47251647)) == WRONG
+
+
+def test_the_step_before_an_accepted_one_is_refused() -> None:
+    desk = Desk(TOTP, Windows())
+    assert desk.says(TOTP_CODES[47251646], at(47251645)) == Match("totp", 47251646, 1)
+    assert desk.says(TOTP_CODES[47251645], at(47251645)) == Used("totp")
+
+
+@pytest.mark.parametrize(
+    ("clock", "verdict"),
+    [
+        (47251647, WRONG),
+        (47251646, Match("totp", 47251645, -1)),
+        (47251645, Match("totp", 47251645, 0)),
+        (47251644, Match("totp", 47251645, 1)),
+        (47251643, WRONG),
+    ],
+)
+def test_the_totp_window_is_one_step_to_each_side(clock: int, verdict: Verdict) -> None:
+    assert check([TOTP], TOTP_CODES[47251645], at(clock), Windows(), resync=False) == verdict
+
+
+@pytest.mark.parametrize(
+    ("clock", "verdict"),
+    [
+        (47251643, WRONG),
+        (47251642, Match("totp", 47251645, 3)),
+        (47251641, Match("totp", 47251645, 4)),
+        (47251640, Match("totp", 47251645, 5)),
+        (47251639, WRONG),
+    ],
+)
+def test_the_totp_window_lies_around_the_learned_drift(clock: int, verdict: Verdict) -> None:
+    assert check([replace(TOTP, drift=4)], TOTP_CODES[47251645], at(clock), Windows(), resync=False) == verdict
+
+
+@pytest.mark.parametrize(
+    ("clock", "verdict"),
+    [
+        (47251624, WRONG),
+        (47251625, Stray("totp", 47251645)),
+        (47251665, Stray("totp", 47251645)),
+        (47251666, WRONG),
+    ],
+)
+def test_the_totp_resync_window_is_twenty_steps_to_each_side(clock: int, verdict: Verdict) -> None:
+    assert check([TOTP], TOTP_CODES[47251645], at(clock), Windows(), resync=True) == verdict
+
+
+def test_a_totp_code_below_the_counter_is_not_remembered() -> None:
+    token = replace(TOTP, counter=47251646)
+    assert check([token], TOTP_CODES[47251645], at(47251650), Windows(), resync=True) == WRONG
+
+
+# Beyond the tables
+
+
+@pytest.mark.parametrize(
+    ("counter", "verdict"), [(0, Match("hotp", 10, 0)), (10, Match("hotp", 10, 0)), (11, Used("hotp"))]
+)
+def test_the_hotp_window_is_ten_codes_ahead(counter: int, verdict: Verdict) -> None:
+    assert check([replace(HOTP, counter=counter)], HOTP_CODES[10], NOW, Windows(), resync=False) == verdict
+    assert check([HOTP], HOTP_CODES[11], NOW, Windows(), resync=False) == WRONG
+
+
+def test_only_the_last_codes_of_a_hotp_token_are_called_used() -> None:
+    assert check([replace(HOTP, counter=13)], HOTP_CODES[3], NOW, Windows(hotp=10), resync=True) == Used("hotp")
+    assert check([replace(HOTP, counter=14)], HOTP_CODES[3], NOW, Windows(hotp=10), resync=True) == WRONG
+
+
+def test_nothing_is_remembered_where_no_resync_is_wanted() -> None:
+    assert check([HOTP], HOTP_CODES[12], NOW, Windows(), resync=False) == WRONG
+
+
+def test_a_remembered_code_is_confirmed_also_where_no_resync_is_wanted() -> None:
+    token = replace(HOTP, remembered=12, remembered_at=NOW)
+    assert check([token], HOTP_CODES[13], NOW, Windows(hotp=5), resync=False) == Match("hotp", 13, 0)
+
+
+def test_the_first_totp_code_is_confirmed_after_the_clock_has_moved_on() -> None:
+    token = replace(TOTP, remembered=47251649, remembered_at=at(47251620))
+    assert check([token], TOTP_CODES[47251650], at(47251621), Windows(), resync=True) == Match("totp", 47251650, 29)
+
+
+def test_a_remembered_code_counts_no_more_when_the_counter_has_passed_it() -> None:
+    token = replace(HOTP, counter=13, remembered=12, remembered_at=NOW)
+    assert check([token], HOTP_CODES[13], NOW, Windows(hotp=0), resync=False) == Match("hotp", 13, 0)
+    token = replace(token, counter=14)
+    assert check([token], HOTP_CODES[13], NOW, Windows(hotp=0), resync=False) == WRONG
+
+
+def test_a_code_beside_every_window_is_wrong() -> None:
+    assert check([HOTP], b"000000", NOW, Windows(), resync=True) == WRONG
+
+
+def test_nobody_without_tokens_has_a_right_code() -> None:
+    assert check([], HOTP_CODES[0], NOW, Windows(), resync=True) == WRONG
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"",
+        b"55224",
+        b"0755224",
+        b"755224\n",
+        b" 755224",
+        b"755224 ",
+        b"75522\n",
+        b"+75522",
+        b"75522a",
+        b"7552_4",
+        "７５５２２４".encode(),  # noqa: RUF001 - full-width digits, which pyotp takes
+        "٧٥٥".encode(),  # noqa: RUF001 - Arabic digits, six octets
+        "７５".encode(),  # noqa: RUF001 - six octets
+    ],
+)
+def test_a_code_is_ascii_digits_of_the_exact_length(code: bytes) -> None:
+    assert check([HOTP], code, NOW, Windows(), resync=True) == WRONG
+
+
+@pytest.mark.parametrize("digits", [6, 8])
+def test_a_code_is_tried_against_tokens_of_its_length_only(digits: int) -> None:
+    six, eight = replace(HOTP, id="6"), replace(HOTP, id="8", digits=8)
+    code = {6: b"755224", 8: b"84755224"}[digits]  # RFC 4226 appendix D: 1284755224
+    assert check([six, eight], code, NOW, Windows(), resync=True) == Match(str(digits), 0, 0)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_best_verdict_of_several_tokens_wins(order: int) -> None:
+    good, used, far = replace(HOTP, id="good"), replace(HOTP, id="used", counter=6), replace(HOTP, id="far")
+    other = replace(HOTP, id="other", key=b"another")
+    narrow = Windows(hotp=5)
+    assert check([other, used, good][::order], HOTP_CODES[5], NOW, narrow, resync=True) == Match("good", 5, 0)
+    used = replace(used, counter=9)
+    assert check([far, other, used][::order], HOTP_CODES[8], NOW, narrow, resync=True) == Used("used")
+    assert check([other, far][::order], HOTP_CODES[8], NOW, narrow, resync=True) == Stray("far", 8)
+
+
+TWINS = 910737, 910738  # two counters in sequence with the same code
+TWIN_CODE = b"911617"
+
+
+def test_digits_that_stand_twice_in_a_window_are_burned_for_both() -> None:
+    assert oathtool.codes(HOTP, TWINS[0], more=1) == [TWIN_CODE, TWIN_CODE]
+    desk = Desk(replace(HOTP, counter=TWINS[0]), Windows())
+    assert desk.says(TWIN_CODE, NOW) == Match("hotp", TWINS[1], 0)
+    assert desk.says(TWIN_CODE, NOW) == Used("hotp")
+
+
+def test_the_first_steps_after_the_epoch_have_no_window_before_it() -> None:
+    assert check([TOTP], b"755224", 0.0, Windows(), resync=True) == Match("totp", 0, 0)
+
+
+# Manual resync
+
+
+@pytest.mark.parametrize(("look", "found"), [(7, None), (8, Match("hotp", 9, 0))])
+def test_a_manual_resync_looks_as_far_ahead_as_told(look: int, found: Match | None) -> None:
+    assert resync(HOTP, HOTP_CODES[8], HOTP_CODES[9], NOW, look) == found
+
+
+@pytest.mark.parametrize("clock", [47251640, 47251650, 47251640 + 1009, 47251650 - 1009])
+def test_a_manual_resync_looks_to_both_sides_of_the_clock(clock: int) -> None:
+    pair = oathtool.codes(TOTP, 47251644, more=1)
+    assert pair == [TOTP_CODES[47251644], TOTP_CODES[47251645]]
+    found = resync(replace(TOTP, drift=70), pair[0], pair[1], at(clock), 1005)
+    assert found == Match("totp", 47251645, 47251645 - clock)
+
+
+def test_a_manual_resync_never_goes_below_the_counter() -> None:
+    pair = TOTP_CODES[47251644], TOTP_CODES[47251645]
+    assert resync(replace(TOTP, counter=47251644), *pair, at(47251645), 100) == Match("totp", 47251645, 0)
+    assert resync(replace(TOTP, counter=47251645), *pair, at(47251645), 100) is None
+    assert resync(replace(HOTP, counter=9), HOTP_CODES[8], HOTP_CODES[9], NOW, 100) is None
+
+
+@pytest.mark.parametrize(("first", "second"), [(9, 8), (8, 8), (8, 10)])
+def test_a_manual_resync_wants_two_codes_in_sequence(first: int, second: int) -> None:
+    assert resync(HOTP, HOTP_CODES[first], HOTP_CODES[second], NOW, 100) is None
+
+
+# Properties
+
+TOKENS = st.builds(
+    Token,
+    id=st.just("t"),
+    kind=st.sampled_from(Kind),
+    key=st.binary(min_size=1, max_size=70),
+    algorithm=st.just(Algorithm.SHA1),
+    digits=st.sampled_from(DIGITS),
+    period=st.sampled_from(PERIODS),
+    counter=st.integers(0, 2**31),
+    drift=st.integers(-30, 30),
+    remembered=st.none() | st.integers(0, 2**31),
+    remembered_at=st.floats(0, 2**32),
+)
+
+
+@given(token=TOKENS, when=st.floats(0, 2**32), code=st.binary(max_size=10), wide=st.booleans())
+def test_any_octets_get_a_verdict(token: Token, when: float, code: bytes, *, wide: bool) -> None:
+    assert isinstance(check([token], code, when, Windows(), resync=wide), Verdict)
+
+
+@given(token=TOKENS, when=st.floats(0, 2**32), ahead=st.integers(-10, 10))
+def test_whatever_was_accepted_once_is_not_accepted_again(token: Token, when: float, ahead: int) -> None:
+    centre = int(when // token.period) + token.drift if token.kind is Kind.TOTP else token.counter
+    desk = Desk(token, Windows(totp=10, hotp=10))
+    code = code_at(token, max(centre + ahead, 0))
+    desk.says(code, when)
+    assert not isinstance(desk.says(code, when), Match)

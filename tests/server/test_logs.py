@@ -1,0 +1,73 @@
+import io
+import json
+
+import pytest
+
+from radius2fa.config.model import Log
+from radius2fa.login.ports import Result
+from radius2fa.login.reason import Reason
+from radius2fa.server.login import Login
+from radius2fa.server.logs import log_logins, open_log, traced
+
+
+def a_login(name: str = "alice", reason: Reason | None = None) -> Login:
+    return Login(
+        id="0123456789abcdef",
+        when=59.0,
+        client="vpn",
+        name=name,
+        address="192.0.2.1",
+        result=Result.REJECT if reason else Result.ACCEPT,
+        reason=reason,
+        subject=None if reason else "subject",
+        token=None if reason else "k7m2x9qa",
+        milliseconds=4.123,
+    )
+
+
+def test_a_login_is_one_line_of_fields() -> None:
+    stream = io.StringIO()
+    observe = log_logins(open_log(Log(format="json"), stream))
+    observe(a_login())
+    observe(a_login(reason=Reason.CODE_ALREADY_USED))
+    accepted, rejected = map(json.loads, stream.getvalue().splitlines())
+    common = {"id": "0123456789abcdef", "user": "alice", "client": "vpn", "address": "192.0.2.1", "ms": 4.1}
+    del accepted["time"], rejected["time"]
+    assert accepted == {**common, "event": "accepted", "level": "info", "token": "k7m2x9qa"}
+    assert rejected == {**common, "event": "rejected", "level": "info", "reason": "code-already-used"}
+
+
+def test_the_readable_form_begins_with_time_level_and_event() -> None:
+    stream = io.StringIO()
+    log_logins(open_log(Log(), stream))(a_login())
+    time, level, event, *_ = stream.getvalue().split(" ")
+    assert time.startswith("time=2")
+    assert (level, event) == ("level=info", "event=accepted")
+
+
+@pytest.mark.parametrize("format_", ["readable", "json"])
+@pytest.mark.parametrize(
+    "name", ["a\nlevel=error event=forged", "a\x1b[2J", "a\u2028b", "a\u202egnp", 'a" event="accepted', "a=b c", "a\rb"]
+)
+def test_no_name_can_inject_a_line_or_steer_a_terminal(format_: str, name: str) -> None:
+    stream = io.StringIO()
+    log_logins(open_log(Log(format=format_), stream))(a_login(name))  # type: ignore[arg-type]
+    text = stream.getvalue()
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    assert [character for character in text[:-1] if not character.isprintable()] == []
+
+
+def test_levels_below_the_configured_one_are_silent() -> None:
+    stream = io.StringIO()
+    log_logins(open_log(Log(level="warning"), stream))(a_login())
+    assert stream.getvalue() == ""
+
+
+def test_a_bug_is_told_by_place_and_type_without_what_was_typed() -> None:
+    typed = "canary-password"
+    with pytest.raises(ValueError, match=typed) as caught:
+        int(typed)
+    told = traced(caught.value)
+    assert told.startswith("ValueError in test_a_bug_is_told_by_place_and_type_without_what_was_typed (test_logs.py:")
+    assert typed not in told

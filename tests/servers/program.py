@@ -1,0 +1,187 @@
+"""The installed program, `radius2fa`, in a folder of its own: configuration, database, server, commands."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+SECRET = "testing-secret-of-24-octets"
+EXECUTABLE = Path(sys.executable).with_name("radius2fa")
+LIMIT = 15.0  # seconds that anything may take before the test fails
+
+Value = str | int | float | bool | list[str]
+Section = Mapping[str, Value]
+
+LOOPBACK_CLIENT: Section = {"name": "loopback", "addresses": ["127.0.0.1", "::1"], "secret": SECRET, "code": "either"}
+
+
+def toml(sections: Iterable[tuple[str, Section]]) -> str:
+    """Write sections ("[server]" or "[[client]]") as TOML. A JSON string, number or list is one of TOML too."""
+    lines = []
+    for header, keys in sections:
+        lines += [header, *(f"{key} = {json.dumps(value)}" for key, value in keys.items()), ""]
+    return "\n".join(lines)
+
+
+class Program:
+    """A configured radius2fa. `start` runs `serve`, as a child process that logs JSON lines to us."""
+
+    def __init__(
+        self,
+        folder: Path,
+        directory: Section,
+        *,
+        clients: Iterable[Section] = (LOOPBACK_CLIENT,),
+        more: Iterable[tuple[str, Section]] = (),
+        server: Section | None = None,
+        store: Section | None = None,
+        level: str = "info",
+    ) -> None:
+        self.folder = folder
+        self.config = folder / "radius2fa.toml"
+        self.database = folder / "radius2fa.db"
+        self.key_file = folder / "master.key"
+        self.lines: list[dict[str, Any]] = []
+        self._output: list[str] = []
+        self._news = threading.Condition()
+        self._process: subprocess.Popen[str] | None = None
+        where: Section = {"url": f"sqlite:///{self.database}", "key_file": str(self.key_file)}
+        sections = [
+            ("[server]", {"listen": ["127.0.0.1:0", "[::1]:0"], **(server or {})}),
+            ("[store]", {**where, **(store or {})}),
+            ("[log]", {"format": "json", "level": level}),
+            ("[[directory]]", directory),
+            *(("[[client]]", client) for client in clients),
+            *more,
+        ]
+        self.config.write_text(toml(sections))
+        self.config.chmod(0o600)
+
+    def prepare(self, master_key: str) -> Self:
+        """Write the master key and make the tables."""
+        self.key_file.write_text(master_key)
+        self.key_file.chmod(0o400)
+        self.run("db", "upgrade")
+        return self
+
+    def adopt(self, key_file: Path, database: Path) -> Self:
+        """Take copies of a master key and a database that `prepare` made elsewhere, which is quicker."""
+        shutil.copy(key_file, self.key_file)
+        self.key_file.chmod(0o400)
+        shutil.copy(database, self.database)
+        return self
+
+    def run(self, *arguments: str, stdin: str = "", expect: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; it must exit with `expect`."""
+        done = subprocess.run(
+            [EXECUTABLE, "--config", str(self.config), *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, **environment: str) -> Self:
+        """Start the server, with further variables in its environment, and wait until it is ready."""
+        self.lines.clear()
+        self._process = subprocess.Popen(
+            [EXECUTABLE, "--config", str(self.config), "serve"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        )
+        threading.Thread(target=self._read, args=[self._process], daemon=True).start()
+        self.wait_for(lambda line: line.get("event") == "ready")
+        return self
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """All that every server of this program has written so far."""
+        with self._news:
+            return "".join(self._output)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The bound UDP port by address."""
+        ready = next(line for line in self.lines if line.get("event") == "ready")
+        return {entry.split()[0]: int(entry.split()[2]) for entry in ready["listen"]}
+
+    @property
+    def port(self) -> int:
+        """The UDP port on 127.0.0.1."""
+        return self.ports["127.0.0.1"]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the log lines of one event so far."""
+        with self._news:
+            return [line for line in self.lines if line.get("event") == name]
+
+    def wait_for(self, wanted: Callable[[dict[str, Any]], bool], count: int = 1) -> list[dict[str, Any]]:
+        """Wait until `count` log lines are as wanted, and return them."""
+
+        def found() -> bool:
+            return sum(wanted(line) for line in self.lines) >= count
+
+        with self._news:
+            ended = self._news.wait_for(lambda: found() or self._over(), LIMIT)
+            assert ended, f"not logged within {LIMIT} s\n" + "".join(self._output)
+            assert found(), f"the server has ended (exit {self._process and self._process.poll()})\n" + "".join(
+                self._output
+            )
+            return [line for line in self.lines if wanted(line)]
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(LIMIT)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(LIMIT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def _over(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for text in process.stdout:
+            with self._news:
+                self._output.append(text)
+                try:
+                    self.lines.append(json.loads(text))
+                except ValueError:
+                    self.lines.append({"event": "unreadable", "text": text})
+                self._news.notify_all()
+        process.stdout.close()
+        with self._news:
+            self._news.notify_all()
