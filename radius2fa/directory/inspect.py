@@ -1,0 +1,153 @@
+"""Owns what `radius2fa check` finds out about each of the directory's servers, step by step."""
+
+import ssl
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from radius2fa.config.model import Directory
+from radius2fa.directory.connection import Broken, Connection, Dialling, connect, resolve, secure
+from radius2fa.directory.diagnosis import SIZE_LIMIT_EXCEEDED, SUCCESS
+from radius2fa.directory.endpoint import Endpoint, parse_url
+from radius2fa.directory.filters import UserFilter, presence
+from radius2fa.directory.ldap import base_search, dialling_of, entry_of
+from radius2fa.directory.messages import SUBTREE, Search
+from radius2fa.directory.service import ServiceAccount
+from radius2fa.login.ports import Unavailable
+
+PATIENCE = 10.0  # seconds for one server, whatever the time-outs of its steps
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was tried. `detail` says what was found, or the fault; `remedy` is "" where all is well.
+
+    `expires` is the end of the server's certificate in Unix seconds, at the step that saw one.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    expires: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """What was tried with one server, up to the first fault."""
+
+    url: str
+    steps: tuple[Step, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether every step went well."""
+        return all(step.ok for step in self.steps)
+
+    @property
+    def certificate_expires(self) -> float | None:
+        """Return the end of the server's certificate in Unix seconds; None where none was accepted."""
+        return next((step.expires for step in self.steps if step.expires is not None), None)
+
+
+def inspect(settings: Directory, clock: Callable[[], float]) -> tuple[ServerReport, ...]:
+    """Try every server as a login would, and report on each. `clock` gives monotonic seconds.
+
+    Raises:
+        ValueError: when the settings themselves are wrong, naming the key.
+
+    """
+    UserFilter(settings.user_filter)
+    dialling = dialling_of(settings, clock)
+    endpoints = [parse_url(url) for url in settings.urls]
+    service = ServiceAccount(settings, clock)  # one for all, so that a refused password is tried once
+    return tuple(_report(settings, dialling, service, endpoint) for endpoint in endpoints)
+
+
+class _Fault(Exception):  # noqa: N818 - the failed step, with which an inspection ends
+    def __init__(self, name: str, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.step = Step(name, ok=False, detail=detail, remedy=remedy)
+
+
+def _report(settings: Directory, dialling: Dialling, service: ServiceAccount, endpoint: Endpoint) -> ServerReport:
+    deadline = dialling.clock() + PATIENCE
+    steps: list[Step] = []
+    try:
+        steps.append(_resolved(endpoint))
+        with closing(_connected(endpoint, dialling, deadline)) as connection:
+            steps.append(Step("connection", ok=True, detail=f"port {endpoint.port} answers"))
+            steps.append(_secured(connection, endpoint, dialling, deadline))
+            steps.append(_bound(connection, service, settings, deadline))
+            steps.append(_base(connection, settings, deadline))
+            steps.append(_id(connection, settings, deadline))
+    except _Fault as fault:
+        steps.append(fault.step)
+    return ServerReport(endpoint.url, tuple(steps))
+
+
+def _resolved(endpoint: Endpoint) -> Step:
+    try:
+        addresses = sorted({str(address[0]) for _, address in resolve(endpoint)})
+    except Broken as broken:
+        raise _Fault("name", broken.cause, "Correct the host name in `urls`, or the resolver.") from broken
+    return Step("name", ok=True, detail=", ".join(addresses))
+
+
+def _connected(endpoint: Endpoint, dialling: Dialling, deadline: float) -> Connection:
+    try:
+        return connect(endpoint, dialling, deadline)
+    except Broken as broken:
+        remedy = f"Is the server running, does it listen on port {endpoint.port}, and does the firewall let us through?"
+        raise _Fault("connection", broken.cause, remedy) from broken
+
+
+def _secured(connection: Connection, endpoint: Endpoint, dialling: Dialling, deadline: float) -> Step:
+    try:
+        secure(connection, endpoint, dialling, deadline)
+    except Broken as broken:
+        remedy = (
+            f"Name the authority that signed the server's certificate in `ca_file`, and the server in `urls` as its "
+            f"certificate does (here: {endpoint.host}); renew an expired certificate."
+        )
+        raise _Fault("tls", broken.cause, remedy) from broken
+    end = connection.certificate().get("notAfter")
+    if end is None:
+        return Step("tls", ok=True, detail="none, as configured: passwords travel in the clear")
+    return Step(
+        "tls", ok=True, detail=f"verified, valid until {end}", expires=float(ssl.cert_time_to_seconds(str(end)))
+    )
+
+
+def _bound(connection: Connection, service: ServiceAccount, settings: Directory, deadline: float) -> Step:
+    try:
+        service.bind(connection, deadline)
+    except (Broken, Unavailable) as fault:
+        raise _Fault("service account", fault.cause, "Correct `bind_dn` and its password.") from fault
+    return Step("service account", ok=True, detail=settings.bind_dn or "none, as configured: anonymous")
+
+
+def _base(connection: Connection, settings: Directory, deadline: float) -> Step:
+    try:
+        found, result = connection.search(base_search(settings), deadline)
+    except Broken as broken:
+        raise _Fault("base", broken.cause, "See the server's log.") from broken
+    if result.code != SUCCESS or not found:
+        remedy = "Correct `base`, or let the service account read it."
+        raise _Fault("base", f"{settings.base!r} cannot be read: {result}", remedy)
+    return Step("base", ok=True, detail=settings.base)
+
+
+def _id(connection: Connection, settings: Directory, deadline: float) -> Step:
+    """Look at one entry that has the attribute by which names are displayed, as those of people do."""
+    wanted = (settings.id_attribute, settings.name_attribute)
+    search = Search(settings.base, SUBTREE, presence(settings.name_attribute), wanted, 1, 0)
+    remedy = "Correct `id_attribute` and `name_attribute`, or let the service account read them."
+    try:
+        found, result = connection.search(search, deadline)
+        if result.code not in (SUCCESS, SIZE_LIMIT_EXCEEDED) or not found:
+            raise _Fault("id attribute", f"no entry with {settings.name_attribute} can be read: {result}", remedy)
+        sample = entry_of(found[0], "", settings)
+    except (Broken, Unavailable) as fault:
+        raise _Fault("id attribute", fault.cause, remedy) from fault
+    return Step("id attribute", ok=True, detail=f"{settings.id_attribute} of {sample.dn} is {sample.subject}")

@@ -1,0 +1,180 @@
+"""Owns the directory port over LDAP: names are looked up by the service account, passwords are checked by a bind."""
+
+import math
+import uuid
+from collections.abc import Callable
+
+from radius2fa.config.model import Directory
+from radius2fa.directory.connection import Broken, Connection, Dialling, dial
+from radius2fa.directory.diagnosis import BUSY, SIZE_LIMIT_EXCEEDED, SUCCESS, UNAVAILABLE, verdict_of
+from radius2fa.directory.endpoint import Endpoint, parse_url
+from radius2fa.directory.filters import UserFilter, presence
+from radius2fa.directory.lookups import Lookups
+from radius2fa.directory.messages import BASE_SCOPE, NO_ATTRIBUTES, SUBTREE, Found, Result, Search
+from radius2fa.directory.names import bare_user
+from radius2fa.directory.pool import Pool
+from radius2fa.directory.servers import Servers
+from radius2fa.directory.service import ServiceAccount
+from radius2fa.directory.tls import client_context
+from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
+
+
+class LdapDirectory:
+    """One `[[directory]]` of the configuration, as `login.ports.Directory`. Blocking, and safe to use from all threads.
+
+    Lookups and binds have connections of their own: nothing is ever searched with a user's rights.
+    """
+
+    def __init__(self, settings: Directory, clock: Callable[[], float]) -> None:
+        """Check the settings; nothing is connected yet. `clock` gives monotonic seconds.
+
+        Raises:
+            ValueError: naming the key that is wrong.
+
+        """
+        self._settings = settings
+        self._clock = clock
+        self._filter = UserFilter(settings.user_filter)
+        self._lookups = Lookups(settings.cache_seconds, clock)
+        service = ServiceAccount(settings, clock)
+        dialling = dialling_of(settings, clock)
+        servers = Servers([parse_url(url) for url in settings.urls], clock)
+
+        def dial_to_search(endpoint: Endpoint, deadline: float) -> Connection:
+            connection = dial(endpoint, dialling, deadline)
+            try:
+                service.bind(connection, deadline)
+            except (Broken, Unavailable):
+                connection.close()
+                raise
+            return connection
+
+        def dial_to_bind(endpoint: Endpoint, deadline: float) -> Connection:
+            return dial(endpoint, dialling, deadline)
+
+        self._searching = Pool(servers, dial_to_search)
+        self._binding = Pool(servers, dial_to_bind)
+
+    def find(self, name: str, deadline: float) -> Entry | NotFound:
+        """Look a typed name up, or remember a lookup of the last `cache_seconds`.
+
+        Raises:
+            Unavailable: when no server answers, or its answer cannot be used: the base does not exist, or the entry has
+                not exactly one id. That is a fault of the configuration, not of the person, and must not count against
+                them: the login ends in silence, and the log says why.
+
+        """
+        known = self._lookups.recall(name)
+        return self._look_up(name, deadline) if known is None else known
+
+    def bind(self, entry: Entry, password: bytes, deadline: float) -> BindResult:
+        """Check a password with one bind.
+
+        If it is wrong, and the entry was remembered, it may have moved since: only if it has, a second bind is made.
+        """
+        if not entry.dn or not password or b"\0" in password:
+            # An empty password is an unauthenticated bind (RFC 4513 section 5.1.2), which Active Directory answers with
+            # success; an empty DN makes an anonymous one; servers written in C see nothing behind a NUL. None is sent.
+            return BindResult.WRONG_PASSWORD
+        verdict = self._bind(entry.dn, password, deadline)
+        if verdict is BindResult.WRONG_PASSWORD and not self._lookups.just_made(entry.typed):
+            now = self._look_up(entry.typed, deadline)
+            if isinstance(now, Entry) and now.subject == entry.subject and now.dn != entry.dn:
+                return self._bind(now.dn, password, deadline)
+        return verdict
+
+    def probe(self, deadline: float) -> None:
+        """Read the base entry as the service account.
+
+        Raises:
+            Unavailable: when that fails.
+
+        """
+        self._search(base_search(self._settings), deadline)
+
+    def close(self) -> None:
+        """Close all connections, from any thread. Whatever is asked afterwards is Unavailable."""
+        self._searching.close()
+        self._binding.close()
+
+    def _look_up(self, name: str, deadline: float) -> Entry | NotFound:
+        answer = self._find(name, deadline) if name.strip() else NotFound.UNKNOWN
+        self._lookups.remember(name, answer)
+        return answer
+
+    def _find(self, name: str, deadline: float) -> Entry | NotFound:
+        settings = self._settings
+        user = bare_user(name, settings.realms, settings.domains)
+        wanted = (settings.id_attribute, settings.name_attribute)
+        search = Search(settings.base, SUBTREE, self._filter.encode(name, user), wanted, 2, math.ceil(settings.timeout))
+        found, result = self._search(search, deadline)
+        if result.code == SIZE_LIMIT_EXCEEDED or len(found) > 1:
+            return NotFound.AMBIGUOUS
+        return entry_of(found[0], name, settings) if found else NotFound.UNKNOWN
+
+    def _search(self, search: Search, deadline: float) -> tuple[list[Found], Result]:
+        """Return what was found, and whether that was all: the result is success or sizeLimitExceeded."""
+
+        def ask(connection: Connection) -> tuple[list[Found], Result]:
+            found, result = connection.search(search, deadline)
+            return found, _unless_overloaded(result)
+
+        found, result = self._searching.run(ask, deadline, repeatable=True)
+        if result.code not in (SUCCESS, SIZE_LIMIT_EXCEEDED):
+            raise Unavailable("directory", f"the search in {search.base!r} failed: {result}")
+        return found, result
+
+    def _bind(self, dn: str, password: bytes, deadline: float) -> BindResult:
+        def ask(connection: Connection) -> Result:
+            return _unless_overloaded(connection.bind(dn, password, deadline))
+
+        result = self._binding.run(ask, deadline, repeatable=False)
+        verdict = verdict_of(result)
+        if verdict is None:
+            raise Unavailable("directory", f"no verdict on the password: {result}")
+        return verdict
+
+
+def dialling_of(settings: Directory, clock: Callable[[], float]) -> Dialling:
+    """Return how connections are opened under these settings. Raises ValueError for an unusable `ca_file`."""
+    context = client_context(settings.ca_file)
+    return Dialling(context, settings.start_tls, settings.connect_timeout, settings.timeout, clock)
+
+
+def base_search(settings: Directory) -> Search:
+    """Return the search that finds the base entry, without reading anything of it."""
+    return Search(settings.base, BASE_SCOPE, presence("objectClass"), NO_ATTRIBUTES, 1, 0)
+
+
+def entry_of(found: Found, typed: str, settings: Directory) -> Entry:
+    """Return the person whom a search found by the name `typed`.
+
+    Raises:
+        Unavailable: when the entry has not exactly one value of the id attribute, or an unusable one.
+
+    """
+    values = found.attributes.get(settings.id_attribute.lower(), ())
+    subject = _subject(values[0], settings.id_attribute) if len(values) == 1 else ""
+    if not subject:
+        cause = f"{found.dn!r} has not one readable {settings.id_attribute}: see id_attribute, and the account's rights"
+        raise Unavailable("directory", cause)
+    name, *_ = (*found.attributes.get(settings.name_attribute.lower(), ()), typed.encode())
+    return Entry(subject, found.dn, name.decode(errors="replace"), typed)
+
+
+def _subject(value: bytes, attribute: str) -> str:
+    """Return the id as text, or "" where it is none.
+
+    Active Directory keeps an objectGUID as 16 octets, the first three parts in little-endian order ([MS-DTYP] 2.3.4).
+    """
+    try:
+        return str(uuid.UUID(bytes_le=value)) if attribute.lower() == "objectguid" else value.decode().strip().lower()
+    except ValueError:
+        return ""
+
+
+def _unless_overloaded(result: Result) -> Result:
+    """Return the result, or take the connection for broken: the server asks us to go elsewhere."""
+    if result.code in (BUSY, UNAVAILABLE):
+        raise Broken(f"{result}", sent=True)
+    return result

@@ -1,0 +1,77 @@
+"""What the tests of the directory share: a real slapd, settings for it, and a clock that can be put forward."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretBytes
+
+from radius2fa.config.model import Directory
+from tests.servers.faulty_ldap import FaultyLdap
+from tests.servers.slapd import ADMIN, ADMIN_PASSWORD, SUFFIX, Slapd
+from tests.servers.tls import Authority
+
+
+class Clock:
+    """Monotonic seconds, which can be put forward."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Put it forward."""
+        self._ahead += seconds
+
+    def soon(self, seconds: float = 4.0) -> float:
+        """A deadline."""
+        return self() + seconds
+
+
+class Tools:
+    """What most tests need."""
+
+    @staticmethod
+    def settings(*urls: str, ca_file: Path | None = None, **others: object) -> Directory:
+        """Settings for a slapd's administrator; without `ca_file` in the clear, and with short time-outs."""
+        values: dict[str, object] = {
+            "urls": urls,
+            "base": SUFFIX,
+            "ca_file": ca_file,
+            "start_tls": ca_file is not None,
+            "bind_dn": ADMIN,
+            "bind_password": SecretBytes(ADMIN_PASSWORD.encode()),
+            **others,
+        }
+        return Directory.model_validate(values)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tools() -> Tools:
+    return Tools()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def slapd(authority: Authority) -> Iterator[Slapd]:
+    """One server for all tests, which add people of their own and leave it running."""
+    with Slapd(authority=authority) as server:
+        yield server
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyLdap]:
+    with FaultyLdap() as server:
+        yield server

@@ -1,0 +1,132 @@
+"""What `radius2fa check` learns of each server."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretBytes
+
+from radius2fa.directory.inspect import ServerReport, Step, inspect
+from tests.directory.conftest import Clock, Tools
+from tests.servers.faulty_ldap import FaultyLdap, entries, hang_up, in_turn, result
+from tests.servers.slapd import ADMIN, SUFFIX, Slapd, free_port
+from tests.servers.tls import Authority
+
+
+def last(report: ServerReport) -> Step:
+    """The step at which it ended; all before it were well."""
+    assert [step.ok for step in report.steps[:-1]] == [True] * (len(report.steps) - 1)
+    return report.steps[-1]
+
+
+def test_a_server_that_is_well_passes_every_step(slapd: Slapd, clock: Clock, tools: Tools) -> None:
+    slapd.add_person("inspected", "password")
+    (report,) = inspect(tools.settings(slapd.uri, ca_file=slapd.ca_file), clock)
+    assert (report.url, report.ok) == (slapd.uri, True)
+    names = ["name", "connection", "tls", "service account", "base", "id attribute"]
+    assert [step.name for step in report.steps] == names
+    assert {step.remedy for step in report.steps} == {""}
+    by_name = {step.name: step.detail for step in report.steps}
+    assert "127.0.0.1" in by_name["name"]
+    assert by_name["connection"] == f"port {slapd.port} answers"
+    assert by_name["service account"] == ADMIN
+    assert by_name["base"] == SUFFIX
+    assert by_name["id attribute"].startswith("entryUUID of ")
+
+
+def test_the_end_of_the_certificate_is_told(authority: Authority, clock: Clock, tools: Tools) -> None:
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
+    with Slapd(authority=authority, certificate=authority.issue("soon", until=until)) as server:
+        (report,) = inspect(tools.settings(server.ldaps_uri, ca_file=authority.ca_file), clock)
+    assert report.certificate_expires == until.timestamp()
+
+
+def test_each_server_has_its_report(slapd: Slapd, clock: Clock, tools: Tools) -> None:
+    away = f"ldap://127.0.0.1:{free_port()}"
+    reports = inspect(tools.settings(away, slapd.uri, start_tls=False), clock)
+    assert [report.url for report in reports] == [away, slapd.uri]
+    assert last(reports[0]).name == "connection"
+    assert last(reports[0]).detail == "no connection: Connection refused"
+    assert "firewall" in last(reports[0]).remedy
+    assert reports[0].ok is False
+    assert reports[0].certificate_expires is None
+
+
+def test_a_name_without_an_address_ends_the_inspection(clock: Clock, tools: Tools) -> None:
+    (report,) = inspect(tools.settings("ldap://nonexistent.invalid"), clock)
+    assert last(report).name == "name"
+    assert last(report).remedy == "Correct the host name in `urls`, or the resolver."
+
+
+@pytest.mark.parametrize(("kind", "fault"), [("expired", "expired"), ("wrong_name", "mismatch")])
+def test_a_certificate_that_is_not_accepted_ends_the_inspection(
+    authority: Authority, clock: Clock, tools: Tools, kind: str, fault: str
+) -> None:
+    with Slapd(authority=authority, certificate=getattr(authority, kind)()) as server:
+        (report,) = inspect(tools.settings(server.uri, ca_file=authority.ca_file), clock)
+    assert (last(report).name, report.certificate_expires) == ("tls", None)
+    assert fault in last(report).detail
+    assert "ca_file" in last(report).remedy
+
+
+def test_no_tls_as_configured_is_told_and_no_fault(slapd: Slapd, clock: Clock, tools: Tools) -> None:
+    (report,) = inspect(tools.settings(slapd.uri, start_tls=False), clock)
+    assert Step("tls", ok=True, detail="none, as configured: passwords travel in the clear") in report.steps
+
+
+def test_a_wrong_service_password_ends_the_inspection_and_is_tried_once(
+    slapd: Slapd, clock: Clock, tools: Tools
+) -> None:
+    before = slapd.binds(ADMIN)
+    wrong = {"bind_password": SecretBytes(b"no-such-Pa55"), "start_tls": False}
+    reports = inspect(tools.settings(slapd.uri, f"{slapd.uri}/", **wrong), clock)
+    assert [last(report).name for report in reports] == ["service account"] * 2
+    assert "invalidCredentials (49)" in last(reports[0]).detail
+    assert last(reports[0]).remedy == "Correct `bind_dn` and its password."
+    assert slapd.binds(ADMIN) == before + 1
+    assert "Pa55" not in repr(reports)
+
+
+def test_a_base_that_does_not_exist_ends_the_inspection(slapd: Slapd, clock: Clock, tools: Tools) -> None:
+    wrong = f"ou=nowhere,{SUFFIX}"
+    (report,) = inspect(tools.settings(slapd.uri, ca_file=slapd.ca_file, base=wrong), clock)
+    assert last(report).name == "base"
+    assert last(report).detail == f"{wrong!r} cannot be read: noSuchObject (32)"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "fault"),
+    [
+        ({"id_attribute": "objectGUID"}, "has not one readable objectGUID"),
+        ({"name_attribute": "sAMAccountName"}, "no entry with sAMAccountName can be read"),
+    ],
+)
+def test_an_id_that_cannot_be_read_ends_the_inspection(
+    slapd: Slapd, clock: Clock, tools: Tools, attributes: dict[str, str], fault: str
+) -> None:
+    slapd.add_person(f"id{fault[-4:-1]}".lower().replace(" ", ""), "password")
+    (report,) = inspect(tools.settings(slapd.uri, ca_file=slapd.ca_file, **attributes), clock)
+    assert last(report).name == "id attribute"
+    assert fault in last(report).detail
+
+
+def test_a_server_that_hangs_up_ends_the_inspection(faulty: FaultyLdap, clock: Clock, tools: Tools) -> None:
+    faulty.on_search = hang_up
+    (report,) = inspect(tools.settings(faulty.uri), clock)
+    assert last(report) == Step(
+        "base", ok=False, detail="the server closed the connection", remedy="See the server's log."
+    )
+    faulty.on_search = in_turn(entries((SUFFIX, {})), hang_up)
+    (report,) = inspect(tools.settings(faulty.uri), clock)
+    assert (last(report).name, last(report).detail) == ("id attribute", "the server closed the connection")
+
+
+def test_a_server_that_refuses_start_tls_ends_the_inspection(faulty: FaultyLdap, clock: Clock, tools: Tools) -> None:
+    faulty.on_extended = result("extendedResp", 2)
+    (report,) = inspect(tools.settings(faulty.uri, start_tls=True), clock)
+    assert (last(report).name, last(report).detail) == ("tls", "StartTLS was refused: protocolError (2)")
+    assert faulty.service_binds == 0
+
+
+def test_settings_that_are_wrong_in_themselves_are_refused(clock: Clock, tools: Tools) -> None:
+    with pytest.raises(ValueError, match="user_filter"):
+        inspect(tools.settings("ldap://localhost", user_filter="(uid=x)"), clock)
