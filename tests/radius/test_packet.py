@@ -111,6 +111,7 @@ def test_a_code_other_than_1_and_12_is_dropped(code: int) -> None:
         pytest.param(b"\x01\x03a\x01", id="half a header at the end"),
         pytest.param(b"\x01\x00", id="length 0"),
         pytest.param(b"\x01\x01", id="length 1"),
+        pytest.param(b"\x01\x01\x03x", id="length 1 before what could be another"),
         pytest.param(b"\x01\x04a", id="over the end"),
         pytest.param(b"\x01\xff" + bytes(252), id="over the end by one"),
         pytest.param(b"\x00\x03a", id="type 0"),
