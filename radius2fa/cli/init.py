@@ -103,23 +103,27 @@ def _write(places: Places, account: pwd.struct_passwd | None, written: list[Path
     from radius2fa.store.upgrade import upgrade  # noqa: PLC0415 - heavy
 
     sample = (shipped("etc") / "radius2fa.toml").read_text(encoding="utf-8")
-    _folder(places.config.parent, 0o750, account)
-    _folder(places.key.parent, 0o750, account)
-    _folder(places.database.parent, 0o700, account)
+    _folder(places.config.parent, 0o755)
+    _folder(places.key.parent, 0o755)
+    if _folder(places.database.parent, 0o700) and account:
+        os.chown(places.database.parent, account.pw_uid, account.pw_gid)
     _file(places.key, new_key_text(os.urandom), 0o400, written)
     _file(places.config, configuration(sample, places, os.urandom), 0o640 if account else 0o600, written)
     _file(places.database, "", 0o600, written)
     upgrade(Store(url=f"sqlite:///{places.database}"), lambda *_: None)
-    for path in written:
-        _give(path, account)
+    if account:
+        os.chown(places.config, -1, account.pw_gid)  # the service reads it, and cannot change it
+        for path in (places.key, places.database):
+            os.chown(path, account.pw_uid, account.pw_gid)
 
 
-def _folder(path: Path, mode: int, account: pwd.struct_passwd | None) -> None:
-    """Make a folder and those above it; one that exists is left as it is."""
-    if not path.is_dir():
-        path.mkdir(parents=True)
-        path.chmod(mode)
-        _give(path, account)
+def _folder(path: Path, mode: int) -> bool:
+    """Make a folder and those above it, and tell whether it was made; one that exists is left as it is."""
+    if path.is_dir():
+        return False
+    path.mkdir(parents=True)
+    path.chmod(mode)
+    return True
 
 
 def _file(path: Path, text: str, mode: int, written: list[Path]) -> None:
@@ -131,11 +135,6 @@ def _file(path: Path, text: str, mode: int, written: list[Path]) -> None:
         file.flush()
         os.fsync(descriptor)
     path.chmod(mode)
-
-
-def _give(path: Path, account: pwd.struct_passwd | None) -> None:
-    if account:
-        os.chown(path, account.pw_uid, account.pw_gid)
 
 
 def _show(places: Places) -> None:

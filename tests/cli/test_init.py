@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radius2fa.cli.init import Places, configuration
+from radius2fa.cli.init import Places, _write, configuration
 from radius2fa.config.load import read
 from radius2fa.config.places import CONFIG_FILE, DATABASE_FILE, KEY_FILE, shipped
 from radius2fa.store.seal import KeyRing
@@ -47,7 +47,18 @@ def test_nobody_else_may_read_what_init_writes(tmp_path: Path) -> None:
     assert mode(config) == (0o640 if service_user_exists() and os.geteuid() == 0 else 0o600)
     assert mode(state / "radius2fa.db") == 0o600
     assert mode(state) == 0o700
-    assert mode(config.parent) == 0o750
+    assert mode(config.parent) == 0o755
+
+
+def test_the_service_owns_the_key_and_the_database_and_only_reads_the_configuration(tmp_path: Path) -> None:
+    """As root, files are given to another user; anybody else can give them to nobody but themselves."""
+    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    places = Places(tmp_path / "radius2fa.toml", tmp_path / "master.key", tmp_path / "state" / "radius2fa.db")
+    _write(places, account, [])
+    for path in (places.key, places.database, places.database.parent):
+        assert (path.stat().st_uid, path.stat().st_gid) == (account.pw_uid, account.pw_gid)
+    assert (places.config.stat().st_uid, places.config.stat().st_gid) == (os.geteuid(), account.pw_gid)
+    assert (mode(places.config), mode(places.key), mode(places.database)) == (0o640, 0o400, 0o600)
 
 
 def test_the_key_may_go_elsewhere(tmp_path: Path) -> None:
@@ -79,7 +90,11 @@ def test_a_file_that_exists_is_named_and_nothing_is_written(tmp_path: Path, name
 
 def test_a_link_that_leads_nowhere_is_not_overwritten_either(tmp_path: Path) -> None:
     (tmp_path / "master.key").symlink_to(tmp_path / "elsewhere")
-    assert command(tmp_path / "radius2fa.toml", "init", "--state", str(tmp_path)).exit_code == 1
+    done = command(tmp_path / "radius2fa.toml", "init", "--state", str(tmp_path))
+    assert (done.exit_code, done.stderr) == (
+        1,
+        f"radius2fa: already there: {tmp_path}/master.key; nothing was written\n",
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["master.key"]
 
 

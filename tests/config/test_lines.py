@@ -6,7 +6,7 @@ TEXT = '''\
 # a comment with [brackets] and = signs
 [server]  # why
 listen = [
-  "192.0.2.1:1812",  # ] not the end
+  ["fake"],  # ] not the end
 ]
 prompt = """
 [not.a.table]
