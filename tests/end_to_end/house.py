@@ -5,7 +5,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,12 +18,12 @@ from radius2fa.store.engine import open_store
 from radius2fa.store.seal import KeyRing
 from radius2fa.store.tokens import NewToken
 from tests.end_to_end.people import Person, new_seed
-from tests.end_to_end.radius import Nas
+from tests.end_to_end.radius import Nas, at_once
 from tests.servers.program import Program, Section
 from tests.servers.slapd import PEOPLE, Slapd
 
 _numbers = count()
-_BIND = re.compile(r' BIND dn="[^"]+" method=128')
+_BIND = re.compile(rf' BIND dn="[^"]+,{PEOPLE}" method=128')
 
 
 def directory_section(slapd: Slapd, **more: str | float | bool | list[str]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class House:
             folder,
             directory or directory_section(slapd),
             clients=self.clients.values(),
-            server={"reject_delay": 0.2, "reject_jitter": 0.05, "patience": 10, **(server or {})},
+            server={"reject_delay": 0.1, "reject_jitter": 0.05, "patience": 10, **(server or {})},
             more=more,
             level=level,
         ).adopt(ready.key, ready.database)
@@ -86,6 +86,12 @@ class House:
         source = str(self.clients[name]["addresses"][0])
         host = "::1" if ":" in source else "127.0.0.1"
         return Nas(source, (host, self.program.ports[host]), self.secret(name))
+
+    def logins(self, name: str, typed: Iterable[tuple[str | bytes, bytes]]) -> list[int]:
+        """Make logins by a client, all at once: names and what is typed as the password. Return the replies' codes."""
+        with ExitStack() as stack:
+            pairs = [(stack.enter_context(self.nas(name)), each) for each in typed]
+            return [reply.code for reply in at_once([(nas, nas.request(*each)) for nas, each in pairs])]
 
     def secret(self, name: str) -> str:
         return str(self.clients[name]["secret"])
@@ -117,7 +123,7 @@ class House:
         return int(self.query("SELECT counter FROM token WHERE id = ?", person.token)[0][0])
 
     def binds(self) -> int:
-        """Return how many binds with a DN were made so far by anybody."""
+        """Return how many binds were made so far as anybody of the people."""
         return len(_BIND.findall(self.slapd.log()))
 
     def journal(self, name: str) -> list[tuple[str, str | None]]:

@@ -60,15 +60,14 @@ def new_seed() -> bytes:
     return os.urandom(20)
 
 
-def hotp_codes(seed: bytes, counter: int = 0, more: int = AHEAD) -> list[bytes]:
-    """Return oathtool's codes from a counter on."""
-    return _oathtool("--hotp", f"--counter={counter}", f"--window={more}", seed=seed)
+def hotp_codes(seed: bytes, digits: int = 6) -> list[bytes]:
+    """Return oathtool's codes from counter 0 on."""
+    return _oathtool("--hotp", f"--digits={digits}", f"--window={AHEAD}", seed=seed)
 
 
-def totp_code(seed: bytes, when: float | None = None) -> bytes:
-    """Return oathtool's code of now, or of a time in Unix seconds."""
-    at = [] if when is None else [f"--now=@{int(when)}"]
-    (code,) = _oathtool("--totp", *at, seed=seed)
+def totp_code(seed: bytes) -> bytes:
+    """Return oathtool's code of now."""
+    (code,) = _oathtool("--totp", seed=seed)
     return code
 
 

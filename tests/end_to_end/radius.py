@@ -195,9 +195,12 @@ def radtest(name: str, password: str, port: int, secret: str, *options: str, hos
 
 
 def radclient(lines: Iterable[str], port: int, secret: str, *, kind: str = "auth", host: str = "127.0.0.1") -> Shown:
-    """Run radclient with attributes, one a line; `Packet-Src-IP-Address = ...` chooses the source address."""
+    """Run radclient with attributes, one a line; `Packet-Src-IP-Address = ...` chooses the source address.
+
+    It repeats the request every second, up to ten times.
+    """
     text = "\n".join([*lines, "Message-Authenticator = 0x00", ""])
-    return _run(["radclient", "-x", "-t", "10", "-r", "1", f"{host}:{port}", kind, secret], text)
+    return _run(["radclient", "-x", "-t", "1", "-r", "10", f"{host}:{port}", kind, secret], text)
 
 
 def _run(command: list[str], text: str) -> Shown:

@@ -12,7 +12,7 @@ from tests.end_to_end.radius import ACCEPT, CHALLENGE, REJECT, REPLY_MESSAGE, ST
 from tests.radius import wire
 from tests.radius.wire import Asked
 
-DELAY = 0.2  # seconds, as the house is configured
+DELAY = 0.1  # seconds, as the house is configured
 CHAP_PASSWORD, EAP_MESSAGE = 3, 79
 MICROSOFT, MS_CHAP_RESPONSE, MS_CHAP2_RESPONSE = 311, 1, 25
 

@@ -31,12 +31,15 @@ def toml(sections: Iterable[tuple[str, Section]]) -> str:
 
 
 class Program:
-    """A configured radius2fa. `start` runs `serve`, as a child process that logs JSON lines to us."""
+    """A configured radius2fa. `start` runs `serve`, as a child process that logs JSON lines to us.
+
+    The configuration is written here; without a `directory`, it is one that lies in the folder already.
+    """
 
     def __init__(
         self,
         folder: Path,
-        directory: Section,
+        directory: Section | None,
         *,
         clients: Iterable[Section] = (LOOPBACK_CLIENT,),
         more: Iterable[tuple[str, Section]] = (),
@@ -52,6 +55,9 @@ class Program:
         self._output: list[str] = []
         self._news = threading.Condition()
         self._process: subprocess.Popen[str] | None = None
+        self._read_to_the_end = False
+        if directory is None:
+            return
         where: Section = {"url": f"sqlite:///{self.database}", "key_file": str(self.key_file)}
         sections = [
             ("[server]", {"listen": ["127.0.0.1:0", "[::1]:0"], **(server or {})}),
@@ -94,6 +100,7 @@ class Program:
     def start(self, **environment: str) -> Self:
         """Start the server, with further variables in its environment, and wait until it is ready."""
         self.lines.clear()
+        self._read_to_the_end = False
         self._process = subprocess.Popen(
             [EXECUTABLE, "--config", str(self.config), "serve"],
             stdin=subprocess.DEVNULL,
@@ -152,7 +159,15 @@ class Program:
         """SIGTERM; return the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(LIMIT)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until the server has ended by itself, and all that it wrote has been read; return the exit code."""
+        assert self._process is not None
+        code = self._process.wait(LIMIT)
+        with self._news:
+            assert self._news.wait_for(lambda: self._read_to_the_end, LIMIT)
+        return code
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -184,4 +199,5 @@ class Program:
                 self._news.notify_all()
         process.stdout.close()
         with self._news:
+            self._read_to_the_end = True
             self._news.notify_all()
