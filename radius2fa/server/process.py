@@ -31,14 +31,17 @@ def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
     service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=[log_logins(log)])
     globalLogBeginner.beginLoggingTo([_TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
     service.start()
-    log.info("ready", version=__version__, listen=[f"{host} port {port}" for host, port in service.addresses])
-    notify("READY=1", os.environ)
+
+    def ready() -> None:
+        log.info("ready", version=__version__, listen=[f"{host} port {port}" for host, port in service.addresses])
+        notify("READY=1", os.environ)
 
     def stop() -> Deferred[None]:
         notify("STOPPING=1", os.environ)
         log.info("stopping", under_way=service.port.under_way)
         return service.stop()
 
+    loop.callWhenRunning(ready)  # not before SIGTERM is handled: who hears of it may stop the server at once
     loop.addSystemEventTrigger("before", "shutdown", stop)
     loop.run()
     directory.close()

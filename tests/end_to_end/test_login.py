@@ -116,9 +116,10 @@ def test_a_wrong_ca_is_silence_and_a_clear_log_line(
             assert "radius2fa check" in dropped["remedy"]
             assert nas.silent()
         assert house.journal(alice.uid) == []
-        report = house.program.run("check", expect=69)
-        assert "the certificate is not accepted" in report.stdout
-        assert "ca_file" in report.stdout
+        verdict, text = house.program.check(expect=69)[f"{slapd.ldaps_uri} tls"]
+        assert verdict == "unavailable"
+        assert text.startswith("the certificate is not accepted: ")
+        assert "`ca_file`" in text
 
 
 def test_radclient_answers_a_challenge_once(house: House) -> None:

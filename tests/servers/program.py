@@ -97,6 +97,11 @@ class Program:
         assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
+    def check(self, expect: int = 0) -> dict[str, tuple[str, str]]:
+        """Run `check`; return what it found out: subject to verdict, and message with remedy."""
+        found = json.loads(self.run("check", "--json", expect=expect).stdout)["checks"]
+        return {one["subject"]: (one["verdict"], f"{one['message']} {one['remedy']}".strip()) for one in found}
+
     def start(self, **environment: str) -> Self:
         """Start the server, with further variables in its environment, and wait until it is ready."""
         self.lines.clear()
