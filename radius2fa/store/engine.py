@@ -1,0 +1,148 @@
+"""Owns the opening of the store: which database the settings mean, whether its tables fit, and what is built on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Table, delete, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError
+
+from radius2fa.config.model import Store as Settings
+from radius2fa.store.accounts import Accounts
+from radius2fa.store.database import Database
+from radius2fa.store.ledger import Ledger
+from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal
+from radius2fa.store.seal import KeyRing, Random
+from radius2fa.store.sqlite import Sqlite
+from radius2fa.store.tokens import Tokens
+
+_DAY = 86400.0
+_SWEPT_AT_ONCE = 1000  # so that no login waits long for the writer
+
+_REVISION = text("SELECT version_num FROM alembic_version")
+
+
+class BadUrl(ValueError):  # noqa: N818 - named by what is wrong
+    """The `url` of the store names no database that this program can use."""
+
+
+class SchemaTooOld(Exception):  # noqa: N818 - as above
+    """The tables are missing, or older than this program. The message says what to run."""
+
+
+class SchemaTooNew(Exception):  # noqa: N818 - as above
+    """The tables are newer than this program. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The open store. Its parts may be used by any thread."""
+
+    ledger: Ledger
+    tokens: Tokens
+    accounts: Accounts
+    _database: Database
+    _keep_seconds: float
+
+    def probe(self) -> None:
+        """Ask the database for something. Unavailable, if it does not answer."""
+        self._database.read(lambda connection: connection.execute(_REVISION).all())
+
+    def sweep(self, when: float) -> None:
+        """Delete the challenges that have expired at `when` (Unix seconds), and the journal's rows that are too old."""
+        self._delete_before(challenge, "id", "expires", when)
+        self._delete_before(journal, "number", "at", when - self._keep_seconds)
+
+    def close(self) -> None:
+        """Close every connection. No thread may be at work."""
+        self._database.close()
+
+    def _delete_before(self, table: Table, key: str, time: str, limit: float) -> None:
+        rows = select(table.c[key]).where(table.c[time] <= limit).limit(_SWEPT_AT_ONCE)
+        statement = delete(table).where(table.c[key].in_(rows))
+        while self._database.write(lambda connection: connection.execute(statement).rowcount) == _SWEPT_AT_ONCE:
+            pass
+
+
+def open_store(settings: Settings, keys: KeyRing, *, threads: int, clock: Callable[[], float], random: Random) -> Store:
+    """Return the store that the settings name.
+
+    `threads` is how many threads will use it at once, `clock` gives monotonic seconds, `random` random octets.
+
+    Raises:
+        BadUrl: the URL names no database that this program can use.
+        SchemaTooOld, SchemaTooNew: the tables are not those of this program.
+        Unavailable: the database does not answer.
+
+    """
+    database = _database(settings, threads, clock)
+    try:
+        require_head(database.read(revision_of))
+    except BaseException:
+        database.close()
+        raise
+    return Store(
+        Ledger(database, keys, random),
+        Tokens(database, keys, random),
+        Accounts(database),
+        database,
+        settings.keep_days * _DAY,
+    )
+
+
+def _database(settings: Settings, threads: int, clock: Callable[[], float]) -> Database:
+    url = address(settings)
+    if url.get_backend_name() == "postgresql":
+        from radius2fa.store.postgresql import Postgresql  # noqa: PLC0415 - needs an extra
+
+        return Postgresql(url, threads=threads, timeout=settings.timeout)
+    if not Path(str(url.database)).exists():  # SQLite would make an empty one
+        require_head(None)
+    return Sqlite(url, timeout=settings.timeout, clock=clock)
+
+
+def address(settings: Settings) -> URL:
+    """Return the full URL of the database, with the password.
+
+    Raises:
+        BadUrl: it is neither a SQLite file nor a PostgreSQL database, or the driver is not installed.
+
+    """
+    try:
+        url = make_url(settings.url)
+    except ArgumentError:
+        raise BadUrl("store.url: not a URL; for instance sqlite:////var/lib/radius2fa/radius2fa.db") from None
+    match url.get_backend_name():
+        case "sqlite" if url.database and url.database != ":memory:":
+            return url.set(drivername="sqlite")
+        case "postgresql" if find_spec("psycopg") is None:
+            raise BadUrl("store.url: PostgreSQL needs psycopg; install `radius2fa[postgresql]`")
+        case "postgresql":
+            password = None if settings.password is None else settings.password.get_secret_value().decode()
+            return url.set(drivername="postgresql+psycopg", password=password)
+        case _:
+            raise BadUrl(f"store.url: {url.drivername} is neither sqlite with a file nor postgresql")
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision of the database's tables, None when it has none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(_REVISION).scalar()
+
+
+def require_head(revision: str | None) -> None:
+    """Return if the revision is the one that this program works on.
+
+    Raises:
+        SchemaTooOld, SchemaTooNew: it is not.
+
+    """
+    if revision == HEAD:
+        return
+    if revision is None:
+        raise SchemaTooOld("the database has no tables yet: run `radius2fa db upgrade`")
+    if revision in REVISIONS:
+        raise SchemaTooOld(f"the tables are of revision {revision}, {HEAD} is needed: run `radius2fa db upgrade`")
+    raise SchemaTooNew(f"the tables are of revision {revision}, this program knows {HEAD}: install its newer version")

@@ -1,0 +1,1 @@
+"""Owns the way from one revision of the tables to the next."""

@@ -1,0 +1,200 @@
+"""Owns the sealing of what is secret in the tables: seeds, the passwords that wait for a code, and failure digests.
+
+AES-256-GCM throughout (NIST SP 800-38D). A blob is a version octet, the id of its key, a nonce of 12 octets, and the
+ciphertext with its tag. The keys in use are derived from the master key by HKDF-SHA256 (RFC 5869), one for each
+purpose.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import stat
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from radius2fa.login.ports import Held
+from radius2fa.otp.token import Kind
+
+Random = Callable[[int], bytes]
+
+KEY_OCTETS = 32
+_VERSION = b"\x01"
+_ID = slice(1, 5)
+_HEADER = slice(0, 5)
+_NONCE = slice(5, 17)
+_CIPHERTEXT = slice(17, None)
+
+
+class BadKeyFile(ValueError):  # noqa: N818 - named by what is wrong, like the reasons
+    """The master key file cannot be used. The message names the file or line and the remedy, never a key."""
+
+
+class SealBroken(Exception):  # noqa: N818 - as above
+    """A blob does not open: altered, of another row, or sealed with a missing key. The message names the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A master key and what is derived from it once."""
+
+    id: bytes
+    master: bytes = field(repr=False)
+    seeds: AESGCM = field(repr=False)
+    digests: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The master keys. The first one seals; every one opens what it has sealed."""
+
+    _current: _Key
+    _by_id: dict[bytes, _Key]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the keys of a file that only its owner may read.
+
+        Raises:
+            BadKeyFile: it is missing, readable by others, or holds something else than keys.
+
+        """
+        try:
+            with path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                text = file.read()
+        except OSError as error:
+            raise BadKeyFile(f"{path}: {error.strerror}; `radius2fa init` makes a master key") from None
+        if mode & _forbidden(path):
+            raise BadKeyFile(f"{path}: others than its owner may read it; run `chmod 0400 {path}`")
+        try:
+            return cls.parse(text.decode("ascii", "replace"))
+        except BadKeyFile as fault:
+            raise BadKeyFile(f"{path}: {fault}") from None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the keys of a text: on each line the base64 of 32 octets, the current key first.
+
+        Empty lines and those that start with `#` mean nothing.
+
+        Raises:
+            BadKeyFile: naming the line.
+
+        """
+        lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+        keys = [_derive(_decoded(number, line)) for number, line in lines if line and not line.startswith("#")]
+        if not keys:
+            raise BadKeyFile("holds no key; `radius2fa init` makes one")
+        return cls(keys[0], {key.id: key for key in keys})
+
+    def seal_seed(self, token: str, kind: Kind, seed: bytes, random: Random) -> bytes:
+        """Return the seed, sealed so that it opens only for this token and kind."""
+        return _seal(self._current, self._current.seeds, seed, _framed(b"seed", token.encode(), kind.encode()), random)
+
+    def open_seed(self, token: str, kind: Kind, blob: bytes) -> bytes:
+        """Return the seed that was sealed for this token and kind.
+
+        Raises:
+            SealBroken: it was altered, or sealed for another token or kind, or its key is missing.
+
+        """
+        key = self._key_of(blob)
+        return _open(key, key.seeds, blob, _framed(b"seed", token.encode(), kind.encode()))
+
+    def seal_held(self, held: Held, random: Random) -> bytes:
+        """Return the password of a login that waits, sealed under the master key and its State."""
+        return _seal(self._current, _waiting(self._current, held.state), held.password, _held_context(held), random)
+
+    def open_held(self, held: Held, blob: bytes) -> bytes:
+        """Return the password that was sealed for the State, client, name and expiry of `held`.
+
+        Raises:
+            SealBroken: it was altered, or sealed for another of these, or its key is missing.
+
+        """
+        key = self._key_of(blob)
+        return _open(key, _waiting(key, held.state), blob, _held_context(held))
+
+    def knows(self, blob: bytes) -> bool:
+        """Tell whether the key that sealed a blob is on the ring."""
+        return blob[_ID] in self._by_id
+
+    def digest(self, client: str, credentials: bytes) -> bytes:
+        """Return what recognises the same credentials from the same client again, and tells nothing else about them."""
+        return hmac.digest(self._current.digests, _framed(client.encode(), credentials), "sha256")
+
+    def _key_of(self, blob: bytes) -> _Key:
+        if blob[:1] != _VERSION:
+            raise SealBroken("a sealed value has a form that this version does not know")
+        if not self.knows(blob):
+            raise SealBroken(f"a value is sealed with key {blob[_ID].hex()}, which is not in the master key file")
+        return self._by_id[blob[_ID]]
+
+
+def new_key_text(random: Random) -> str:
+    """Return the text of a key file with one new key."""
+    return base64.b64encode(random(KEY_OCTETS)).decode() + "\n"
+
+
+def _forbidden(path: Path) -> int:
+    """Return the permission bits that a key file must not have.
+
+    systemd lets the service read its credentials by an access list, whose mask shows in the group's bits.
+    """
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    by_systemd = credentials is not None and path.parent == Path(credentials)
+    return stat.S_IRWXO if by_systemd else stat.S_IRWXG | stat.S_IRWXO
+
+
+def _decoded(number: int, line: str) -> bytes:
+    try:
+        octets = base64.b64decode(line, validate=True)
+    except binascii.Error:
+        octets = b""
+    if len(octets) != KEY_OCTETS:
+        raise BadKeyFile(f"line {number} is not the base64 of {KEY_OCTETS} octets")
+    return octets
+
+
+def _derive(master: bytes) -> _Key:
+    seeds = AESGCM(_hkdf(master, None, b"radius2fa seed"))
+    return _Key(hashlib.sha256(master).digest()[:4], master, seeds, _hkdf(master, None, b"radius2fa failure digest"))
+
+
+def _waiting(key: _Key, state: bytes) -> AESGCM:
+    return AESGCM(_hkdf(key.master, state, b"radius2fa challenge"))
+
+
+def _hkdf(master: bytes, salt: bytes | None, purpose: bytes) -> bytes:
+    return HKDF(SHA256(), KEY_OCTETS, salt, purpose).derive(master)
+
+
+def _held_context(held: Held) -> bytes:
+    return _framed(b"held", held.client.encode(), held.name.encode(), struct.pack(">d", held.expires))
+
+
+def _framed(*parts: bytes) -> bytes:
+    """Join parts so that no two different lists of parts give the same octets."""
+    return b"".join(len(part).to_bytes(4) + part for part in parts)
+
+
+def _seal(key: _Key, cipher: AESGCM, secret: bytes, context: bytes, random: Random) -> bytes:
+    header, nonce = _VERSION + key.id, random(12)
+    return header + nonce + cipher.encrypt(nonce, secret, header + context)
+
+
+def _open(key: _Key, cipher: AESGCM, blob: bytes, context: bytes) -> bytes:
+    try:
+        return cipher.decrypt(blob[_NONCE], blob[_CIPHERTEXT], blob[_HEADER] + context)
+    except (InvalidTag, ValueError):  # ValueError: the blob was cut short
+        raise SealBroken(f"a value sealed with key {key.id.hex()} was altered or belongs to another row") from None
