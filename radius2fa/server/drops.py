@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from structlog.typing import FilteringBoundLogger
 
-from radius2fa.radius.packet import Drop
+from radius2fa.radius.packet import Code, Drop
 
 
 class Silence(StrEnum):
@@ -34,6 +34,8 @@ _REMEDIES = {
     Silence.BUG: "This is a fault of radius2fa: please report this line.",
 }
 
+_CODES = frozenset(Code)
+
 # One line for a cause and client in this many seconds; the next one says how many went by unsaid.
 _INTERVAL = 5.0
 
@@ -54,11 +56,11 @@ class Drops:
         self._clock = clock
         self._said: dict[tuple[str, str], _Said] = {}
 
-    def drop(self, cause: Drop | Silence, client: str, packet: str, address: str, detail: str = "") -> None:
+    def drop(self, cause: Drop | Silence, client: str, octets: bytes, address: str, detail: str = "") -> None:
         """Count a drop and say so, in one shape: what was received from whom, and why it got no answer.
 
         `client` is the client's name, or "" for an unknown one: its address, which anybody can forge, must not make
-        a key of its own here.
+        a key of its own here. Of the `octets`, only code and identifier are told.
         """
         key = (cause, client)
         self.counts[key] += 1
@@ -68,8 +70,21 @@ class Drops:
             said.unsaid += 1
             return
         self._said[key] = _Said(now)
-        fields = {"client": client or None, "why": cause.value, "detail": detail or None, "remedy": cause.remedy}
-        if said is not None and said.unsaid:
-            fields["also"] = f"{said.unsaid} more since the last such line"
-        told = {name: value for name, value in fields.items() if value is not None}
-        self._log.warning("dropped", received=packet, address=address, **told)
+        fields = {
+            "received": _named(octets),
+            "address": address,
+            "client": client or None,
+            "why": cause.value,
+            "detail": detail or None,
+            "remedy": cause.remedy,
+            "also": f"{said.unsaid} more since the last such line" if said and said.unsaid else None,
+        }
+        self._log.warning("dropped", **{name: value for name, value in fields.items() if value is not None})
+
+
+def _named(octets: bytes) -> str:
+    """Name a packet that may be anything: by its code and identifier, if it has that much."""
+    if len(octets) < 2:  # noqa: PLR2004 - code and identifier, RFC 2865 section 3
+        return "datagram"
+    code = Code(octets[0]).name if octets[0] in _CODES else f"code={octets[0]}"
+    return f"{code} id={octets[1]}"

@@ -27,24 +27,28 @@ class ListenFailed(Exception):  # noqa: N818 - it says what happened
     """An address cannot be listened on. The text says which and why."""
 
 
+Address = tuple[str, int] | tuple[str, int, int, int]
+Ancillary = list[tuple[int, int, bytes]]
+# (listener, octets, sender's socket address, control messages): a flood runs through here, so nothing is made of them
+# before somebody is known to need it.
+Receive = Callable[["Listener", bytes, Address, Ancillary], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a datagram came from, and by which local address: what its reply needs.
+    """Where a request came from, and by which local address: what its reply needs.
 
     `address` is the sender's socket address; `local` is the control message that makes the reply leave from the address
     that was asked, on a host with several.
     """
 
-    address: tuple[str, int] | tuple[str, int, int, int]
+    address: Address
     local: bytes
 
     @property
     def host(self) -> str:
         """The sender's IP address."""
         return self.address[0]
-
-
-Receive = Callable[["Listener", bytes, Source], None]
 
 
 @implementer(IReadDescriptor)
@@ -101,10 +105,13 @@ class Listener:
                 return
             except OSError:  # an ICMP error of an earlier reply is reported here, once
                 continue
-            self._receive(self, octets, Source(address, self._local(ancillary)))
+            self._receive(self, octets, address, ancillary)
 
-    def _local(self, ancillary: list[tuple[int, int, bytes]]) -> bytes:
-        """Turn the control message of a datagram into the one for its reply."""
+    def source(self, address: Address, ancillary: Ancillary) -> Source:
+        """Return where a datagram came from; its control message is turned into the one for its reply."""
+        return Source(address, self._local(ancillary))
+
+    def _local(self, ancillary: Ancillary) -> bytes:
         info = next(data for _, kind, data in ancillary if kind == self._kind)
         if self._kind == _IP_PKTINFO:
             _, local, _ = _IN_PKTINFO.unpack(info)

@@ -18,7 +18,7 @@ from radius2fa.radius.reply import Reply, encode
 from radius2fa.server.answer import Answers, Arrival, decide, reply_to
 from radius2fa.server.drops import Drops, Silence
 from radius2fa.server.health import Health
-from radius2fa.server.listener import Listener, Source
+from radius2fa.server.listener import Address, Ancillary, Listener, Source
 from radius2fa.server.login import Login, Observer
 from radius2fa.server.logs import traced
 from radius2fa.server.reactor import Reactor
@@ -90,23 +90,24 @@ class AccessPort:
         """Requests that are worked at, or whose Reject waits for its hour."""
         return self._workers.busy + self._waiting
 
-    def receive(self, listener: Listener, octets: bytes, source: Source) -> None:
+    def receive(self, listener: Listener, octets: bytes, address: Address, ancillary: Ancillary) -> None:
         """Take a datagram. Never raises: whatever happens here, the next datagram is read."""
         try:
-            self._receive(listener, octets, source)
+            client = self._clients.by_address(address[0])
+            if client is None:  # before a single octet is parsed (RFC 2865 section 3)
+                self.drops.drop(Silence.UNKNOWN_CLIENT, "", octets, address[0])
+                return
+            try:
+                request = decode(octets, client)
+            except BadDatagram as bad:
+                self.drops.drop(bad.cause, client.name, octets, address[0], bad.detail)
+                return
+            self._begin(request, octets, listener, listener.source(address, ancillary))
         except Exception as bug:  # noqa: BLE001 - the outermost edge: a bug costs one datagram
-            self.drops.drop(Silence.BUG, "", "datagram", source.host, traced(bug))
+            self.drops.drop(Silence.BUG, "", b"", address[0], traced(bug))
 
-    def _receive(self, listener: Listener, octets: bytes, source: Source) -> None:
-        client = self._clients.by_address(source.host)
-        if client is None:  # before a single octet is parsed (RFC 2865 section 3)
-            self.drops.drop(Silence.UNKNOWN_CLIENT, "", "datagram", source.host)
-            return
-        try:
-            request = decode(octets, client)
-        except BadDatagram as bad:
-            self.drops.drop(bad.cause, client.name, _kind(octets), source.host, bad.detail)
-            return
+    def _begin(self, request: Request, octets: bytes, listener: Listener, source: Source) -> None:
+        client = request.client
         arrived = self._clock()
         # The local address belongs to the socket's identity: a wildcard listener is one socket for several addresses.
         socket = f"{listener.fileno()} {source.local.hex()}"
@@ -116,9 +117,9 @@ class AccessPort:
             case bytes():
                 listener.write(begun, source)
             case Held.IN_PROGRESS:
-                self.drops.drop(Silence.IN_PROGRESS, client.name, _kind(octets), source.host)
+                self.drops.drop(Silence.IN_PROGRESS, client.name, octets, source.host)
             case Held.FULL:
-                self.drops.drop(Silence.OVERLOAD, client.name, _kind(octets), source.host)
+                self.drops.drop(Silence.OVERLOAD, client.name, octets, source.host)
             case Ticket():
                 arrival = Arrival(secrets.token_hex(8), self._now(), arrived + self._patience.patience)
                 self._submit(_Exchange(request, begun, listener, source, arrival, arrived))
@@ -187,8 +188,8 @@ class AccessPort:
 
     def _drop(self, exchange: _Exchange, cause: Silence, detail: str = "") -> None:
         request = exchange.request
-        packet = f"{request.code.name} {request.identifier}"
-        self.drops.drop(cause, request.client.name, packet, exchange.source.host, detail)
+        header = bytes((request.code, request.identifier))
+        self.drops.drop(cause, request.client.name, header, exchange.source.host, detail)
 
     def _tell(self, exchange: _Exchange, outcome: Outcome) -> None:
         milliseconds = (self._clock() - exchange.arrived) * 1000
@@ -214,8 +215,3 @@ class AccessPort:
         )
         for observe in self._observers:
             observe(login)
-
-
-def _kind(octets: bytes) -> str:
-    """Name a packet that may be anything, for the log: its code and identifier, if it has that much."""
-    return f"code={octets[0]} id={octets[1]}" if len(octets) > 1 else "datagram"

@@ -20,8 +20,8 @@ from radius2fa.server.wiring import client_rules, house, radius_client, reply_at
 from radius2fa.server.workers import Workers
 from radius2fa.store.engine import Store
 
-# SIGTERM to end: 5 s are promised. What is in flight gets most of them.
-_GRACE = 4.5
+# SIGTERM to end: 5 s are promised. What is in flight gets most of them, the interpreter's own end the rest.
+_GRACE = 4.0
 # Seconds between two looks at what is done, while stopping; and between two removals of what has expired.
 _GLANCE = 0.02
 _SWEEP = 60.0

@@ -7,7 +7,7 @@ import pytest
 
 from tests.end_to_end.conftest import CROWD, CROWD_PASSWORD
 from tests.end_to_end.house import House, Ready, client, directory_section
-from tests.end_to_end.people import Person, new_seed, totp_code
+from tests.end_to_end.people import Person, new_seed
 from tests.end_to_end.radius import (
     ACCEPT,
     CHALLENGE,
@@ -49,19 +49,6 @@ def test_radtest_gets_in_with_password_and_code_over_plain_ldap(house: House) ->
     assert (shown.name, shown.told) == ("Access-Accept", ())
     assert house.journal(alice.uid) == [("accept", None)]
     assert house.slapd.binds(alice.dn) == 1
-
-
-def test_a_clock_token_gets_in(house: House) -> None:
-    alice = house.person(token=False)
-    seed = new_seed()
-    (house.program.folder / "seed").write_text(seed.hex())
-    house.program.run("token", "add", alice.uid, "--seed-file", str(house.program.folder / "seed"))
-
-    shown = radtest(
-        alice.uid, (alice.password + totp_code(seed)).decode(), house.program.port, house.secret("appended")
-    )
-
-    assert shown.name == "Access-Accept"
 
 
 def test_radtest_gets_in_over_ipv6(house: House) -> None:

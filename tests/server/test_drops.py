@@ -26,13 +26,13 @@ class Watch:
 def test_a_drop_is_counted_and_told_with_client_cause_and_remedy() -> None:
     watch = Watch()
     drops = Drops(watch.log, lambda: watch.now)
-    drops.drop(Drop.NO_MESSAGE_AUTHENTICATOR, "vpn", "code=1 id=7", "192.0.2.1", "id=7: unsigned")
+    drops.drop(Drop.NO_MESSAGE_AUTHENTICATOR, "vpn", b"\x01\x07", "192.0.2.1", "unsigned")
     (line,) = watch.lines
     assert {key: line[key] for key in ("event", "level", "client", "received", "address", "why")} == {
         "event": "dropped",
         "level": "warning",
         "client": "vpn",
-        "received": "code=1 id=7",
+        "received": "ACCESS_REQUEST id=7",
         "address": "192.0.2.1",
         "why": "no-message-authenticator",
     }
@@ -45,11 +45,12 @@ def test_a_flood_fills_the_counter_not_the_log() -> None:
     drops = Drops(watch.log, lambda: watch.now)
     for number in range(1000):
         watch.now = number * 0.004  # four seconds in all
-        drops.drop(Silence.UNKNOWN_CLIENT, "", "datagram", f"198.51.100.{number % 256}")
+        drops.drop(Silence.UNKNOWN_CLIENT, "", b"\xff\x09", f"198.51.100.{number % 256}")
     watch.now = 5.0
-    drops.drop(Silence.UNKNOWN_CLIENT, "", "datagram", "198.51.100.1")
+    drops.drop(Silence.UNKNOWN_CLIENT, "", b"", "198.51.100.1")
     first, second = watch.lines
     assert "also" not in first
+    assert (first["received"], second["received"]) == ("code=255 id=9", "datagram")
     assert second["also"] == "999 more since the last such line"
     assert drops.counts == {("unknown-client", ""): 1001}
 
@@ -58,5 +59,5 @@ def test_the_drops_of_one_client_do_not_hide_those_of_another() -> None:
     watch = Watch()
     drops = Drops(watch.log, lambda: watch.now)
     for client in ("vpn", "wifi", "vpn"):
-        drops.drop(Drop.WRONG_MESSAGE_AUTHENTICATOR, client, "code=1 id=1", "192.0.2.1")
+        drops.drop(Drop.WRONG_MESSAGE_AUTHENTICATOR, client, b"\x01\x01", "192.0.2.1")
     assert [line["client"] for line in watch.lines] == ["vpn", "wifi"]

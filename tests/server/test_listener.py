@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from radius2fa.server.listener import Listener, ListenFailed, Source
+from radius2fa.server.listener import Address, Ancillary, Listener, ListenFailed, Source
 
 
 class Readers:
@@ -39,8 +39,8 @@ class Inbox:
         listener.start()
         return listener
 
-    def receive(self, _: Listener, octets: bytes, source: Source) -> None:
-        self.got.append((octets, source))
+    def receive(self, listener: Listener, octets: bytes, address: Address, ancillary: Ancillary) -> None:
+        self.got.append((octets, listener.source(address, ancillary)))
 
     def read(self, listener: Listener, count: int) -> None:
         until = time.monotonic() + 5

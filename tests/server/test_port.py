@@ -25,7 +25,7 @@ from radius2fa.radius.clients import Client, Clients
 from radius2fa.radius.dictionary import Dictionary
 from radius2fa.server.answer import Answers
 from radius2fa.server.health import Health
-from radius2fa.server.listener import Source
+from radius2fa.server.listener import Address, Ancillary, Source
 from radius2fa.server.login import Login
 from radius2fa.server.logs import open_log
 from radius2fa.server.port import AccessPort, Patience
@@ -64,6 +64,9 @@ class Wire:
 
     def fileno(self) -> int:
         return 7
+
+    def source(self, address: Address, ancillary: Ancillary) -> Source:
+        return Source(address, ancillary[0][2])
 
     def write(self, octets: bytes, to: Source) -> bool:
         self.sent.append((octets, to))
@@ -116,7 +119,7 @@ class Desk:
             raise Unavailable("directory", "connection refused")
 
     def send(self, octets: bytes, *, host: str = "192.0.2.1", port: int = 40000) -> None:
-        self.port.receive(self.wire, octets, Source((host, port), b"local"))  # type: ignore[arg-type]
+        self.port.receive(self.wire, octets, (host, port), [(0, 8, b"local")])  # type: ignore[arg-type]
 
     def work(self) -> None:
         """Let one job come back from its thread."""
@@ -224,7 +227,7 @@ def test_an_unsigned_request_is_dropped_with_the_key_to_set(desk: Desk) -> None:
     desk.send(access_request(b"alice", GOOD, signed=False).octets)
     assert desk.drops == {("no-message-authenticator", "vpn"): 1}
     (line,) = desk.lines
-    assert (line["client"], line["address"], line["received"]) == ("vpn", "192.0.2.1", "code=1 id=7")
+    assert (line["client"], line["address"], line["received"]) == ("vpn", "192.0.2.1", "ACCESS_REQUEST id=7")
     assert "require_message_authenticator" in line["remedy"]
 
 
