@@ -1,11 +1,13 @@
 """Owns `radius2fa check`: every fault of the configuration at once, then whether all that logins need is there."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radius2fa.cli.opening import CONFIG, MISCONFIGURED, UNAVAILABLE
+from radius2fa.cli.showing import WIDE
 from radius2fa.cli.verdict import Check, Verdict
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def _print_table(checks: list[Check], code: int) -> None:
         if one.remedy:
             found.append(f"\n{one.remedy}", "dim")
         table.add_row(Text(one.verdict, _MARKS[one.verdict]), Text(one.subject), found)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     console.print(table)
     warnings = sum(one.verdict is Verdict.WARNING for one in checks)
     note = f" Warnings: {warnings}." if warnings else ""

@@ -40,7 +40,7 @@ def database(settings: Settings) -> Iterator[Check]:
     yield Check("master key", Verdict.OK, str(key_file))
     try:
         store = open_store(settings.store, keys, threads=1, clock=time.monotonic, random=os.urandom)
-    except (BadUrl, SchemaTooOld, SchemaTooNew) as wrong:
+    except (BadUrl, SchemaTooOld, SchemaTooNew, BadKeyFile) as wrong:
         yield Check("database", Verdict.FAULT, str(wrong), "Logins are refused until then.")
     except Unavailable as broken:
         yield Check("database", Verdict.UNAVAILABLE, broken.cause, "See store.url, and whether the database runs.")

@@ -12,13 +12,13 @@ import typer
 
 from radius2fa import __version__
 from radius2fa.cli import check, db, demo, init, serve, token, user
-from radius2fa.cli.opening import CONFIG, UNAVAILABLE, USAGE
+from radius2fa.cli.opening import CONFIG, SOFTWARE, UNAVAILABLE, USAGE
 from radius2fa.config.places import CONFIG_ENVIRONMENT, CONFIG_FILE
 from radius2fa.login.ports import Unavailable
 
 app = typer.Typer(
     help="A self-hosted second-factor RADIUS server in front of LDAP and Active Directory.",
-    epilog="Exit codes: 0 done, 1 the answer is no, 64 usage, 69 a backend is unavailable, 78 wrong configuration.",
+    epilog="Exit codes: 0 done, 1 the answer is no, 64 usage, 69 a backend is unavailable, 70 a fault of the program, 78 wrong configuration.",
     pretty_exceptions_enable=False,  # its tracebacks show local variables, secrets among them
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -76,5 +76,10 @@ def run() -> None:
     except Unavailable as broken:
         typer.secho(f"radius2fa: {broken.backend} is unavailable: {broken.cause}", err=True, fg="red")
         sys.exit(UNAVAILABLE)
+    except Exception as bug:  # noqa: BLE001 - the outermost edge
+        from radius2fa.traced import traced  # noqa: PLC0415 - only here
+
+        typer.secho(f"radius2fa: a fault of the program, please report it: {traced(bug)}", err=True, fg="red")
+        sys.exit(SOFTWARE)
     except SystemExit as stop:
         sys.exit(USAGE if stop.code == 2 else stop.code)  # noqa: PLR2004 - what Typer gives for wrong usage

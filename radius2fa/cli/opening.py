@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
 NO = 1
 USAGE = 64  # the numbers of sysexits.h
 UNAVAILABLE = 69
+SOFTWARE = 70
 MISCONFIGURED = 78
 
 CONFIG: ContextVar[Path] = ContextVar("CONFIG", default=CONFIG_FILE)

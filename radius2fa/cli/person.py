@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from radius2fa.cli.opening import NO, fail, open_directory
-from radius2fa.cli.showing import printable
 from radius2fa.login.ports import Entry, NotFound
+from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.config.model import Settings

@@ -7,10 +7,7 @@ from datetime import datetime
 
 import typer
 
-
-def printable(text: str) -> str:
-    """Return text from outside with everything escaped that could steer or disguise a terminal's output."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
+from radius2fa.printable import printable
 
 
 def local_time(when: float | None) -> str:
@@ -48,7 +45,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(text)) for text in row))  # as Text, so that no markup is read into it
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
-_WIDE = 160  # columns of a file or pipe, which have no width of their own
+WIDE = 1000  # columns of a file or pipe, which have no width of their own: nothing is folded there

@@ -9,8 +9,9 @@ import typer
 
 from radius2fa.cli.opening import MISCONFIGURED, NO, USAGE, fail, open_settings, open_store
 from radius2fa.cli.person import entry_of, person_of
-from radius2fa.cli.showing import iso_time, local_time, print_facts, print_json, print_table, printable
+from radius2fa.cli.showing import iso_time, local_time, print_facts, print_json, print_table
 from radius2fa.otp.token import Algorithm, Kind, Token
+from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.config.model import Codes

@@ -8,9 +8,10 @@ import typer
 
 from radius2fa.cli.opening import open_settings, open_store
 from radius2fa.cli.person import Person, person_of
-from radius2fa.cli.showing import iso_time, local_time, print_facts, print_json, print_table, printable
+from radius2fa.cli.showing import iso_time, local_time, print_facts, print_json, print_table
 from radius2fa.cli.token import described, print_tokens
 from radius2fa.login.lockout import Failures
+from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.login.ports import Record

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretBytes
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretBytes, StrictBool
 
 from radius2fa.config import places, rules
 
@@ -51,7 +51,7 @@ class Server(Section):
     challenge_seconds: Annotated[int, Field(ge=10, le=600)] = 120
     prompt: str = "One-time code:"
     refusal: str = "Login refused."
-    send_class: bool = False
+    send_class: StrictBool = False
 
 
 class Store(Section):
@@ -69,7 +69,7 @@ class Directory(Section):
 
     name: Name = "main"
     urls: Annotated[tuple[DirectoryUrl, ...], Field(min_length=1)]
-    start_tls: bool = True
+    start_tls: StrictBool = True
     ca_file: Path | None = None
     bind_dn: str = ""
     bind_password: SecretBytes | None = None
@@ -90,9 +90,9 @@ class Client(Section):
     name: Name
     addresses: Annotated[tuple[Network, ...], Field(min_length=1)]
     secret: Annotated[SecretBytes, Field(min_length=1)]
-    require_message_authenticator: bool = True
-    limit_proxy_state: bool | None = None
-    insecure_unsigned_proxy_state: bool = False
+    require_message_authenticator: StrictBool = True
+    limit_proxy_state: StrictBool | None = None
+    insecure_unsigned_proxy_state: StrictBool = False
     code: Literal["appended", "challenge", "either"] = "appended"
     delimiter: Annotated[str, AfterValidator(rules.delimiter)] | None = None
     charset: Annotated[str, AfterValidator(rules.charset)] = "utf-8"

@@ -15,6 +15,7 @@ from radius2fa.enrol.qr import draw
 from radius2fa.login.ports import Result
 from radius2fa.otp.oath import code_at, step
 from radius2fa.otp.token import Token
+from radius2fa.printable import printable
 from radius2fa.server.login import Login
 
 _COLOURS = {Result.ACCEPT: "bold green", Result.CHALLENGE: "bold yellow", Result.REJECT: "bold red"}
@@ -119,14 +120,9 @@ def line(login: Login) -> Text:
     why = "" if login.reason is None else f" {login.reason.value}: {login.reason.remedy}"
     return Text.assemble(
         (time.strftime("%H:%M:%S ", time.localtime(login.when)), "dim"),
-        (printable(login.name), "bold"),
+        (printable(login.name[:_NAME_LENGTH]), "bold"),
         f" via {login.client}: ",
         (_WORDS[login.result], _COLOURS[login.result]),
         (f" ({login.milliseconds:.0f} ms)", "dim"),
         why,
     )
-
-
-def printable(name: str) -> str:
-    """Return a name as it may be shown: a stranger typed it, and a terminal obeys control characters."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name[:_NAME_LENGTH])

@@ -7,6 +7,7 @@ from enum import Enum
 from ipaddress import IPv4Address
 from typing import Final
 
+from radius2fa.printable import printable
 from radius2fa.radius.attributes import (
     CALLING_STATION_ID,
     CHAP_PASSWORD,
@@ -119,7 +120,4 @@ def _microsoft_types(value: bytes) -> Iterator[int]:
 
 
 def _printable(octets: bytes) -> str:
-    text = octets.decode(errors="backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(octets.decode(errors="backslashreplace"))

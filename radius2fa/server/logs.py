@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import traceback
 from typing import TextIO
 
 import structlog
@@ -10,6 +9,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from radius2fa.config.model import Log
 from radius2fa.login.ports import Result
+from radius2fa.printable import printable
 from radius2fa.server.login import Login, Observer
 
 
@@ -38,13 +38,6 @@ def _escape(_: object, __: str, event: EventDict) -> EventDict:
     return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
-def printable(text: str) -> str:
-    """Return the text with every character that prints nothing written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def log_logins(log: FilteringBoundLogger) -> Observer:
     """Return an observer that writes one line a login."""
 
@@ -66,12 +59,3 @@ def log_logins(log: FilteringBoundLogger) -> Observer:
 
 
 _EVENTS = {Result.ACCEPT: "accepted", Result.REJECT: "rejected", Result.CHALLENGE: "challenged"}
-
-
-def traced(fault: BaseException) -> str:
-    """Tell where an unexpected exception arose and its type, but not its text, which may quote what was typed."""
-    frames = traceback.extract_tb(fault.__traceback__)
-    where = " < ".join(
-        f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})" for frame in reversed(frames)
-    )
-    return f"{type(fault).__name__} in {where}"

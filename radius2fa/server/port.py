@@ -20,9 +20,9 @@ from radius2fa.server.drops import Drops, Silence
 from radius2fa.server.health import Health
 from radius2fa.server.listener import Address, Ancillary, Listener, Source
 from radius2fa.server.login import Login, Observer
-from radius2fa.server.logs import traced
 from radius2fa.server.reactor import Reactor
 from radius2fa.server.workers import GivenUp, Job, Workers
+from radius2fa.traced import traced
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from zope.interface import implementer
 from radius2fa import __version__
 from radius2fa.config.model import Settings
 from radius2fa.directory.ldap import LdapDirectory
-from radius2fa.server.logs import log_logins, open_log, traced
+from radius2fa.server.logs import log_logins, open_log
 from radius2fa.server.notify import notify
 from radius2fa.server.service import Service
 from radius2fa.store.engine import Store
+from radius2fa.traced import traced
 
 
 def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:

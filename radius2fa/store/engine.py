@@ -12,14 +12,15 @@ from radius2fa.config.model import Store as Settings
 from radius2fa.store.accounts import Accounts
 from radius2fa.store.database import Database
 from radius2fa.store.ledger import Ledger
-from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal
-from radius2fa.store.seal import KeyRing, Random
+from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, token
+from radius2fa.store.seal import BadKeyFile, KeyRing, Random
 from radius2fa.store.sqlite import Sqlite
 from radius2fa.store.tokens import Tokens
 
 _DAY = 86400.0
 _SWEPT_AT_ONCE = 1000  # so that no login waits long for the writer
 
+_A_SEED = select(token.c.seed).limit(1)
 _REVISION = text("SELECT version_num FROM alembic_version")
 
 
@@ -73,12 +74,14 @@ def open_store(settings: Settings, keys: KeyRing, *, threads: int, clock: Callab
     Raises:
         BadUrl: the URL names no database that this program can use.
         SchemaTooOld, SchemaTooNew: the tables are not those of this program.
+        BadKeyFile: the tokens are sealed with another key.
         Unavailable: the database does not answer.
 
     """
     database = _database(settings, threads, clock)
     try:
         require_head(database.read(revision_of))
+        _require_key(database.read(lambda connection: connection.execute(_A_SEED).scalar()), keys)
     except BaseException:
         database.close()
         raise
@@ -89,6 +92,15 @@ def open_store(settings: Settings, keys: KeyRing, *, threads: int, clock: Callab
         database,
         settings.keep_days * _DAY,
     )
+
+
+def _require_key(seed: bytes | None, keys: KeyRing) -> None:
+    """Return if the key ring opens some token's seed, or there is none: or every login would end in silence."""
+    if seed is not None and not keys.knows(seed):
+        raise BadKeyFile(
+            f"the tokens in the database are sealed with key {KeyRing.name_of(seed)}, which is not in the master key "
+            "file: put the right file back"
+        )
 
 
 def _database(settings: Settings, threads: int, clock: Callable[[], float]) -> Database:

@@ -125,6 +125,11 @@ class KeyRing:
         key = self._key_of(blob)
         return _open(key, _waiting(key, held.state), blob, _held_context(held))
 
+    @staticmethod
+    def name_of(blob: bytes) -> str:
+        """Return the name of the key that sealed a blob: eight hex digits."""
+        return blob[_ID].hex()
+
     def knows(self, blob: bytes) -> bool:
         """Tell whether the key that sealed a blob is on the ring."""
         return blob[_ID] in self._by_id
@@ -137,7 +142,7 @@ class KeyRing:
         if blob[:1] != _VERSION:
             raise SealBroken("a sealed value has a form that this version does not know")
         if not self.knows(blob):
-            raise SealBroken(f"a value is sealed with key {blob[_ID].hex()}, which is not in the master key file")
+            raise SealBroken(f"a value is sealed with key {self.name_of(blob)}, which is not in the master key file")
         return self._by_id[blob[_ID]]
 
 

@@ -1,6 +1,10 @@
+import base64
+import hashlib
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -89,3 +93,20 @@ def test_the_help_loads_nothing_heavy() -> None:
     script = f"import sys, radius2fa.cli.main; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_fault_of_the_program_is_told_by_its_place_and_exits_with_70(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    key = base64.b64decode((tmp_path / "master.key").read_text())
+    seed = b"\x01" + hashlib.sha256(key).digest()[:4] + bytes(48)
+    with closing(sqlite3.connect(tmp_path / "radius2fa.db")) as database, database:
+        database.execute("INSERT INTO account (subject, name, failures, blocked_until) VALUES ('s', 'n', 0, 0)")
+        database.execute(  # of a kind that the program never writes
+            "INSERT INTO token (id, subject, kind, algorithm, digits, period, seed, counter, drift, label, active, "
+            "created) VALUES ('t', 's', 'canary', 'SHA1', 6, 30, ?, 1, 0, '', 1, 1)",
+            [seed],
+        )
+    done = run("token", "list", "--config", str(config))
+    assert done.returncode == 70
+    assert done.stderr.startswith("radius2fa: a fault of the program, please report it: ValueError in ")
+    assert "canary" not in done.stderr

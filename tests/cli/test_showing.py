@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from radius2fa.cli.showing import iso_time, local_time, printable
+from radius2fa.cli.showing import iso_time, local_time
+from radius2fa.printable import printable
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ from tests.config.files import CLIENT, DIRECTORY, VALID, reading_of
             "must be true or false",
             "Write it without quotes.",
         ),
+        (
+            '[server]\nsend_class = "no"\n',
+            "server.send_class",
+            "must be true or false",
+            "Write it without quotes.",
+        ),
         ("[server]\nprompt = 5\n", "server.prompt", "must be a text", "Put it in quotes."),
         ('[server]\nlisten = "192.0.2.1"\n', "server.listen", "must be a list", 'Write it like ["one", "two"].'),
         ("[server]\nlisten = []\n", "server.listen", "is empty", "Give at least one."),

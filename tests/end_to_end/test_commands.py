@@ -240,7 +240,7 @@ def test_a_state_that_cannot_be_used_is_refused_with_the_remedy(
             assert text.count("\n") == 1, "one line, no traceback"
 
 
-def test_a_foreign_master_key_is_silence_and_a_log_line_that_names_the_key(
+def test_a_foreign_master_key_keeps_the_server_from_starting_and_is_named(
     folder: Path, slapd: Slapd, ready: Ready
 ) -> None:
     house = House(folder, slapd, ready, clients=[CLIENT])
@@ -248,16 +248,11 @@ def test_a_foreign_master_key_is_silence_and_a_log_line_that_names_the_key(
     house.program.key_file.chmod(0o600)
     house.program.key_file.write_text(new_key_text(os.urandom))
     house.program.key_file.chmod(0o400)
-    with house, house.nas("vpn") as nas:
-        nas.send(nas.request(alice.uid, alice.typed()))
-        (line,) = house.program.wait_for(lambda line: line.get("event") == "dropped")
-        assert line["why"] == "backend-unavailable"
-        assert re.fullmatch(
-            r"master key: a value is sealed with key [0-9a-f]{8}, which is not in the master key file", line["detail"]
-        )
-        assert nas.silent()
-        refused = house.program.run("token", "qr", alice.token, expect=78)
-        assert "which is not in the master key file" in refused.stderr
+    for command in (["serve"], ["token", "qr", alice.token]):
+        refused = house.program.run(*command, expect=78)
+        assert re.search(r"sealed with key [0-9a-f]{8}, which is not in the master key file", refused.stderr)
+    checked = house.program.run("check", expect=78)
+    assert "which is not in the master key file" in checked.stdout
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from radius2fa.config.model import Log
 from radius2fa.login.ports import Result
 from radius2fa.login.reason import Reason
 from radius2fa.server.login import Login
-from radius2fa.server.logs import log_logins, open_log, traced
+from radius2fa.server.logs import log_logins, open_log
+from radius2fa.traced import traced
 
 
 def a_login(name: str = "alice", reason: Reason | None = None) -> Login:

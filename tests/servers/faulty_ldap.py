@@ -25,7 +25,7 @@ Answer = Callable[[int], bytes | None]
 """From a message id to the octets to send: b"" hangs up, None never answers."""
 
 
-def result(kind: str, code: int, diagnosis: str = "", referral: str = "") -> Answer:
+def result(kind: str, code: int, diagnosis: str = "", referral: str = "") -> Callable[[int], bytes]:
     """Answer with a result: `kind` is "bindResponse", "searchResDone" or "extendedResp"."""
 
     def answer(message_id: int) -> bytes:
@@ -42,7 +42,9 @@ def result(kind: str, code: int, diagnosis: str = "", referral: str = "") -> Ans
     return answer
 
 
-def entries(*found: tuple[str, dict[str, list[bytes]]], code: int = SUCCESS, elsewhere: str = "") -> Answer:
+def entries(
+    *found: tuple[str, dict[str, list[bytes]]], code: int = SUCCESS, elsewhere: str = ""
+) -> Callable[[int], bytes]:
     """Answer a search with entries, perhaps a reference elsewhere, and a result."""
 
     def answer(message_id: int) -> bytes:
@@ -52,12 +54,12 @@ def entries(*found: tuple[str, dict[str, list[bytes]]], code: int = SUCCESS, els
             message["messageID"] = message_id
             message["protocolOp"]["searchResRef"][0] = elsewhere
             octets += bytes(encode(message))
-        return octets + (result("searchResDone", code)(message_id) or b"")
+        return octets + result("searchResDone", code)(message_id)
 
     return answer
 
 
-def octets(raw: bytes) -> Answer:
+def octets(raw: bytes) -> Callable[[int], bytes]:
     """Answer with these octets, whatever was asked."""
     return lambda _message_id: raw
 

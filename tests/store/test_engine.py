@@ -17,7 +17,7 @@ from radius2fa.login.ports import Burn, Failure, Held, Record, Result, Unavailab
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, Store, address
-from radius2fa.store.seal import KeyRing
+from radius2fa.store.seal import BadKeyFile, KeyRing
 from tests.servers.postgres import Postgres
 from tests.store.opening import opened, postgres_settings
 
@@ -130,6 +130,15 @@ def test_with_the_wrong_master_key_a_login_finds_the_store_unavailable_and_the_k
         ):
             with pytest.raises(Unavailable, match=r"^master key: a value is sealed with key [0-9a-f]{8}, which is not"):
                 call()
+
+
+def test_a_store_whose_tokens_are_sealed_with_another_key_does_not_open(settings: Settings) -> None:
+    with closing(opened(settings, OTHER_KEYS)):
+        pass  # without a token, no key is wrong
+    with closing(opened(settings)) as store:
+        store.tokens.add(PHONE, "alice-id", "alice", "", None, 1.0)
+    with pytest.raises(BadKeyFile, match=r"sealed with key [0-9a-f]{8}, which is not in the master key file"):
+        opened(settings, OTHER_KEYS)
 
 
 def test_a_waiting_login_whose_time_was_prolonged_in_the_database_does_not_open(store: Store, sql: Sql) -> None:
