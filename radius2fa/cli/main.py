@@ -18,7 +18,8 @@ from radius2fa.login.ports import Unavailable
 
 app = typer.Typer(
     help="A self-hosted second-factor RADIUS server in front of LDAP and Active Directory.",
-    epilog="Exit codes: 0 done, 1 the answer is no, 64 usage, 69 a backend is unavailable, 70 a fault of the program, 78 wrong configuration.",
+    epilog="Exit codes: 0 done, 1 the answer is no, 64 usage, 69 a backend is unavailable, 70 a fault of the program, "
+    "78 wrong configuration.",
     pretty_exceptions_enable=False,  # its tracebacks show local variables, secrets among them
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -1,0 +1,134 @@
+"""Owns the measurements: one function for each part of the run, which returns its figures."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from bench.peer import freeradius as peer
+from bench.process import beside, cpu, figures, overrun, resident
+from bench.server import radius2fa
+from bench.world import SECRET, Person, Server, Turns, World
+
+WINDOW = 32  # logins in flight
+WARM_UP = 200  # logins of the peer that are not counted; ours are the cold pass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything. Logins, people and tokens are numbers; the others seconds and datagrams a second."""
+
+    people: int = 5_000
+    starts: int = 3
+    rounds: int = 5
+    logins: int = 1_000
+    steady_rate: int = 100
+    steady_seconds: int = 15
+    few_tokens: int = 1_000
+    many_tokens: int = 100_000
+    growth_steps: int = 3
+    growth_logins: int = 250
+    flood_rate: int = 20_000
+    flood_seconds: int = 12
+
+
+FULL = Size()
+QUICK = Size(
+    people=600, starts=1, rounds=2, logins=150, steady_seconds=2, few_tokens=200, many_tokens=2_000, growth_steps=1,
+    growth_logins=100, flood_seconds=2,
+)  # fmt: skip
+
+
+def logins(crowd: list[Person], seed: bytes | None = None) -> list[list[str]]:
+    """Return what these people send now."""
+    when = time.time()
+    return [[person.name, person.typed(when, seed)] for person in crowd]
+
+
+def drive(server: Server, crowd: list[Person], seed: bytes | None = None, **how: float) -> dict:
+    """Let these people log in once each, and return the generator's figures with the server's cost added."""
+    before = cpu(server.pid)
+    found = figures(
+        beside("bench.load", order={"port": server.port, "secret": SECRET, "logins": logins(crowd, seed), **how})
+    )
+    return found | {
+        "cpu_us": round(1e6 * (cpu(server.pid) - before) / len(crowd)),
+        "resident_mb": round(resident(server.pid), 1),
+    }
+
+
+def ready(world: World, size: Size) -> dict:
+    """Start the server a few times and return the median of the seconds until its first answer."""
+    seconds = []
+    for _ in range(size.starts):
+        with radius2fa(world, "ready", world.crowd) as server:
+            seconds.append(server.seconds)
+    return {"seconds": round(statistics.median(seconds), 3), "all": [round(value, 3) for value in seconds]}
+
+
+def rate(world: World, server: Server, turns: Turns, size: Size) -> dict:
+    """Drive a fresh server cold, then warm and, if the peer is installed, the peer by turns: ours, peer, ours, peer."""
+    found: dict = {"cold": drive(server, turns.take(size.people, 15), window=WINDOW), "warm": [], "peer": []}
+    with ExitStack() as stack:
+        other = None if peer.missing() else stack.enter_context(peer.freeradius(world))
+        if other:
+            drive(other, world.crowd[:WARM_UP], peer.SEED, window=WINDOW)
+        for _ in range(size.rounds):
+            crowd = turns.take(size.logins, 8)
+            found["warm"].append(drive(server, crowd, window=WINDOW))
+            if other:
+                found["peer"].append(drive(other, crowd, peer.SEED, window=WINDOW))
+    pairs = zip(found["warm"], found["peer"], strict=bool(other))
+    found["ratios"] = [round(ours["per_second"] / theirs["per_second"], 3) for ours, theirs in pairs]
+    return found
+
+
+def steady(server: Server, turns: Turns, size: Size) -> dict:
+    """Drive the server at a steady rate, whether it answers or not."""
+    crowd = turns.take(size.steady_rate * size.steady_seconds)
+    return drive(server, crowd, rate=size.steady_rate)
+
+
+def flood(server: Server, turns: Turns, size: Size) -> dict:
+    """Do the same beside a flood. A login that gets no answer is sent again, as clients do, and counted apart."""
+    crowd = turns.take(size.steady_rate * size.flood_seconds)
+    pouring = beside("bench.flood", str(server.port), str(size.flood_rate), str(size.flood_seconds + 2))
+    try:
+        time.sleep(1)  # the flood comes first
+        honest = drive(server, crowd, rate=size.steady_rate, patience=2.5, repeats=2)
+        return {"honest": honest, "flood": figures(pouring), "overrun": overrun(server.port)}
+    finally:
+        pouring.kill()
+        pouring.wait()
+
+
+def growth(world: World, size: Size) -> dict:
+    """Compare two servers, one with few tokens and one with many, by logins of the same people, in alternation."""
+    crowd = world.crowd[: size.few_tokens]
+    turns = Turns(crowd)
+    with ExitStack() as stack:
+        few = stack.enter_context(radius2fa(world, "few", crowd))
+        many = stack.enter_context(radius2fa(world, "many", crowd, strangers=size.many_tokens - size.few_tokens))
+        warm_up = turns.take(len(crowd), 8)
+        for server in (few, many):
+            drive(server, warm_up, window=WINDOW)
+        pairs = [pair for _ in range(size.growth_steps) for pair in growth_step(few, many, turns, size)]
+        return {
+            "few_us": round(statistics.median(few["cpu_us"] for few, _ in pairs)),
+            "many_us": round(statistics.median(many["cpu_us"] for _, many in pairs)),
+            "ratios": [round(many["cpu_us"] / few["cpu_us"], 3) for few, many in pairs],
+            "refused": sum(one["sent"] - one["accept"] for pair in pairs for one in pair),
+            "resident_few_mb": round(resident(few.pid), 1),
+            "resident_many_mb": round(resident(many.pid), 1),
+        }
+
+
+def growth_step(few: Server, many: Server, turns: Turns, size: Size) -> Iterator[tuple[dict, dict]]:
+    """Let everyone log in once on both servers, in small lots, and yield the figures of each lot on both."""
+    for lot in range(size.few_tokens // size.growth_logins):
+        crowd = turns.take(size.growth_logins, 4)
+        # Whoever comes second finds the directory's caches warm: the order changes from lot to lot.
+        order = (few, many) if lot % 2 == 0 else (many, few)
+        found = {server.pid: drive(server, crowd, window=WINDOW) for server in order}
+        yield found[few.pid], found[many.pid]

@@ -1,0 +1,266 @@
+"""Owns the benchmark's command line: what is run, how it is judged, and the table at the end."""
+
+import argparse
+import hmac
+import json
+import os
+import platform
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import measure
+from bench.measure import Size
+from bench.peer import freeradius as peer
+from bench.server import CACHE_SECONDS, radius2fa
+from bench.world import Turns, World, world
+
+PARTS = ("ready", "rate", "steady", "growth", "flood")
+LIMIT = 8 * 60  # seconds for the whole run, whatever happens
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure with its target."""
+
+    name: str
+    figure: str
+    target: str
+    met: bool
+
+
+def main() -> None:
+    """Run what was asked for, print what came out."""
+    given = arguments()
+    console = Console()
+    bound()
+    size = measure.QUICK if given.quick else measure.FULL
+    machine = describe()
+    console.print(f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']}, Python {machine['python']}")
+    speed = [reference()]
+    started = time.monotonic()
+    found = run(given.only, size, console)
+    if "rate" in found:
+        console.print(passes(found["rate"]))
+    console.print(targets([line for part in PARTS if part in found for line in JUDGES[part](found[part])]))
+    speed.append(reference())
+    console.print(f"An HMAC-SHA-1 cost {speed[0]} us of CPU before the run and {speed[1]} us after it.")
+    notes(console, found, quick=given.quick)
+    console.print(f"{time.monotonic() - started:.0f} s in all")
+    if given.json:
+        given.json.write_text(
+            json.dumps({"machine": machine, "hmac_us": speed, "quick": given.quick, **found}, indent=2) + "\n"
+        )
+
+
+def arguments() -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure radius2fa on this machine, on loopback.")
+    parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works")
+    parser.add_argument("--only", type=parts, default=PARTS, metavar="PARTS", help=f"some of {','.join(PARTS)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    return parser.parse_args()
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """Return the parts that a comma-separated list names."""
+    chosen = text.split(",")
+    if unknown := set(chosen) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"no such part: {', '.join(sorted(unknown))}")
+    return tuple(part for part in PARTS if part in chosen)
+
+
+def bound() -> None:
+    """See to it that the run ends, and that whatever ends it lets the servers be stopped and the folder removed."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        for other in signals:
+            signal.signal(other, signal.SIG_IGN)  # the way out is bounded, and is gone once
+        sys.exit(f"bench: {'it took too long' if number == signal.SIGALRM else signal.Signals(number).name}")
+
+    signals = (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        signal.signal(number, leave)
+    signal.alarm(LIMIT)
+
+
+def describe() -> dict:
+    """Return what is worth knowing of the machine."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def reference() -> float:
+    """Return the CPU microseconds of one HMAC, median of some rounds: what the machine's neighbours leave of it now."""
+    rounds, each = 9, 2_000
+    costs = []
+    for _ in range(rounds):
+        start = time.thread_time()
+        for number in range(each):
+            hmac.digest(b"a key of 20 octets..", number.to_bytes(8, "big"), "sha1")
+        costs.append((time.thread_time() - start) / each)
+    return round(1e6 * statistics.median(costs), 2)
+
+
+def run(chosen: tuple[str, ...], size: Size, console: Console) -> dict:
+    """Do the chosen parts in their order and return the figures of each."""
+    found: dict = {}
+
+    def part(name: str, words: str, work: Callable[[], dict]) -> None:
+        if name in chosen:
+            console.print(f"{name}: {words}")
+            found[name] = work()
+
+    with world(size.people) as people:
+        part("ready", f"{size.starts} starts", lambda: measure.ready(people, size))
+        if {"rate", "steady", "flood"} & set(chosen):
+            with_one_server(people, size, part)
+        few, many = f"{size.few_tokens:,}", f"{size.many_tokens:,}"
+        part("growth", f"{few} tokens against {many}", lambda: measure.growth(people, size))
+    return found
+
+
+def with_one_server(people: World, size: Size, part: Callable) -> None:
+    """Do the parts that share a server."""
+    beside = f"left out: {peer.INSTALL}" if peer.missing() else "beside it, by turns"
+    turns = Turns(people.crowd)
+    with radius2fa(people, "main", people.crowd) as server:
+        words = f"{size.people:,} logins cold, {size.rounds} x {size.logins:,} warm; FreeRADIUS {beside}"
+        part("rate", words, lambda: measure.rate(people, server, turns, size))
+        words = f"{size.steady_rate} logins/s for {size.steady_seconds} s"
+        part("steady", words, lambda: measure.steady(server, turns, size))
+        words = f"{size.steady_rate} logins/s for {size.flood_seconds} s beside {size.flood_rate:,} datagrams/s"
+        part("flood", words, lambda: measure.flood(server, turns, size))
+
+
+def below(name: str, figure: float, limit: float, unit: str) -> Line:
+    """Return the line of a figure that may not be above its target."""
+    return Line(name, f"{figure:g}{unit}", f"<= {limit:g}{unit}", figure <= limit)
+
+
+def judge_ready(found: dict) -> list[Line]:
+    """Return the lines of the start."""
+    return [below("ready after", found["seconds"], 1.5, " s")]
+
+
+def judge_rate(found: dict) -> list[Line]:
+    """Return the lines of the rate and of the comparison."""
+    all_passes = [found["cold"], *found["warm"], *found["peer"]]
+    sent, let_in = (sum(one[name] for one in all_passes) for name in ("sent", "accept"))
+    lines = [
+        Line("logins accepted, with the peer's", f"{let_in}/{sent}", "all", let_in == sent),
+        below("CPU of the server, a warm login", median(found["warm"], "cpu_us"), 800, " us"),
+    ]
+    if found["ratios"]:
+        ratio = statistics.median(found["ratios"])
+        each = " ".join(f"{value:.2f}" for value in found["ratios"])
+        lines.append(Line("rate against FreeRADIUS", f"{ratio:.2f} (median of {each})", ">= 0.2", ratio >= 0.2))  # noqa: PLR2004
+    return lines
+
+
+def median(of: list[dict], name: str) -> float:
+    """Return the median of one figure over several passes."""
+    return statistics.median(one[name] for one in of)
+
+
+def judge_steady(found: dict) -> list[Line]:
+    """Return the lines of the steady rate."""
+    figure = f"p99 {found['p99_ms']} ms, p50 {found['p50_ms']} ms; {accepted(found)} accepted"
+    met = found["accept"] == found["sent"] and found["p99_ms"] < 20  # noqa: PLR2004
+    return [Line(f"at {found['per_second']:.0f} logins/s", figure, "p99 < 20 ms", met)]
+
+
+def accepted(found: dict) -> str:
+    """Return how many of how many were let in."""
+    return f"{found['accept']}/{found['sent']}"
+
+
+def judge_growth(found: dict) -> list[Line]:
+    """Return the lines of the growth."""
+    ratio = statistics.median(found["ratios"])
+    figure = f"{ratio:.2f} (median of {len(found['ratios'])}; {found['many_us']} us against {found['few_us']} us)"
+    met = ratio <= 1.1 and not found["refused"]  # noqa: PLR2004
+    return [
+        Line("CPU of a login, many tokens against few", figure, "<= 1.1", met),
+        below("resident memory, many tokens", found["resident_many_mb"], 120, " MB"),
+    ]
+
+
+def judge_flood(found: dict) -> list[Line]:
+    """Return the lines of the flood."""
+    honest, poured = found["honest"], found["flood"]
+    figure = (
+        f"{accepted(honest)} accepted, {honest['answered at once']} at the first sending; p99 {honest['p99_ms']} ms"
+    )
+    met = honest["accept"] == honest["sent"] == honest["answered at once"]
+    return [
+        Line(f"honest logins beside {poured['per_second']:,} datagrams/s", figure, "all", met),
+        Line("datagrams that the kernel threw away then", f"{found['overrun']:,}", "0", found["overrun"] == 0),
+    ]
+
+
+JUDGES = {
+    "ready": judge_ready,
+    "rate": judge_rate,
+    "steady": judge_steady,
+    "growth": judge_growth,
+    "flood": judge_flood,
+}
+
+
+def passes(found: dict) -> Table:
+    """Return the table of the closed loop: the medians of its passes."""
+    grid = Table(f"{measure.WINDOW} in flight", title="Rate", title_justify="left")
+    for heading in ("logins/s", "p50 ms", "p99 ms", "CPU us", "MB"):
+        grid.add_column(heading, justify="right")
+    for name, of in (("cold", [found["cold"]]), ("warm", found["warm"]), ("FreeRADIUS", found["peer"])):
+        if of:
+            figures = (f"{median(of, 'per_second'):.0f}", f"{median(of, 'p50_ms'):.1f}", f"{median(of, 'p99_ms'):.1f}")
+            grid.add_row(name, *figures, f"{median(of, 'cpu_us'):.0f}", f"{of[-1]['resident_mb']:.0f}")
+    return grid
+
+
+def targets(lines: list[Line]) -> Table:
+    """Return the table of what was aimed at."""
+    words = {True: "[green]met[/]", False: "[red]not met[/]"}
+    grid = Table("what", "figure", "target", "", title="Targets", title_justify="left")
+    for line in lines:
+        grid.add_row(line.name, line.figure, line.target, words[line.met])
+    return grid
+
+
+def notes(console: Console, found: dict, *, quick: bool) -> None:
+    """Print what has to be known to read the figures."""
+    console.print(
+        "Read the figures as ratios within one run: the machine and whatever else it does are in all of them."
+    )
+    if "rate" in found:
+        console.print(
+            f"The server keeps look-ups for {CACHE_SECONDS} s here (60 s by default), so that a warm pass is one."
+        )
+    if found.get("rate", {}).get("ratios"):
+        console.print(
+            "FreeRADIUS does less for a login: one seed for everybody, no one-time use (a code works again and again), "
+            "no failures counted, no record written."
+        )
+    if quick:
+        console.print("A short run: it shows that everything works; its figures mean little.")
+
+
+if __name__ == "__main__":
+    main()
