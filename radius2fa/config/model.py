@@ -43,6 +43,7 @@ class Server(Section):
         Listen(host="::", port=rules.RADIUS_PORT),
     )
     threads: Annotated[int, Field(ge=1, le=256)] = 16
+    one_processor: StrictBool = True
     backlog: Annotated[int, Field(ge=1, le=65536)] = 1024
     client_backlog: Annotated[int, Field(ge=1, le=65536)] = 512
     patience: Annotated[float, Field(ge=1, le=60)] = 4.0

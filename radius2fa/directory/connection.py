@@ -1,52 +1,39 @@
-"""Owns one connection to one server: how it is opened, and how one request is exchanged for its answer.
+"""Owns one connection to one server: how ldap3 opens it, and how one request is exchanged for its answer.
 
-ldap3's own Connection is not used here. It follows referrals with the service account's password, checks no certificate
-unless told to, parses the authorities' file anew for every connection, shows passwords in its repr, answers with tuples
-that are always true, and its time-outs hold for each octet rather than for the answer.
+Several of ldap3's defaults are dangerous. It follows referrals with the service account's password, checks no
+certificate, and keeps passwords where its repr shows them; see `_connected` and `Connection` for what is done instead.
 """
 
-import select
+import contextlib
+import math
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from radius2fa.directory.ber import Malformed, message_size
+import ldap3
+from ldap3.core.exceptions import LDAPException, LDAPSessionTerminatedByServerError
+
 from radius2fa.directory.diagnosis import SUCCESS
 from radius2fa.directory.endpoint import Endpoint
-from radius2fa.directory.messages import (
-    BIND_RESPONSE,
-    EXTENDED_RESPONSE,
-    SEARCH_DONE,
-    SEARCH_ENTRY,
-    SEARCH_REFERENCE,
+from radius2fa.directory.operations import (
     Found,
-    Message,
+    Operation,
     Result,
     Search,
-    bind_request,
-    read_entry,
-    read_message,
-    read_result,
-    search_request,
-    start_tls_request,
-    unbind_request,
+    bind_operation_of,
+    found_of,
+    result_of,
+    search_operation_of,
+    start_tls_operation,
 )
+from radius2fa.directory.wire import Broken, Wire
 
 # Firewalls and servers drop connections that nobody uses, often without a word; opening one takes milliseconds.
 LONGEST_IDLE = 60.0  # seconds
 
-
-class Broken(Exception):  # noqa: N818 - named by what it says of the connection
-    """The connection is of no more use. `sent` tells that the server may have got the request."""
-
-    def __init__(self, cause: str, *, sent: bool, late: bool = False) -> None:
-        """Say what happened; `late` tells that it was the time-out."""
-        super().__init__(cause)
-        self.cause = cause
-        self.sent = sent
-        self.late = late
+_FAREWELL = 0.05  # seconds, which are needed only where the socket's buffer is full
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +48,19 @@ class Dialling:
 
 
 class Connection:
-    """One connection, used by one thread at a time. After Broken it can only be closed."""
+    """One connection, used by one thread at a time. After Broken it can only be closed.
 
-    def __init__(self, stream: socket.socket, timeout: float, clock: Callable[[], float]) -> None:
-        """Take over a connected socket. An answer takes `timeout` seconds at most."""
-        self._stream = stream
+    Requests go through ldap3's `send` and `get_response` rather than its `bind` and `search`: a password is never kept
+    as the connection's own, and every message of an answer is seen, where `bind` looks at the last result alone.
+    """
+
+    def __init__(self, opened: ldap3.Connection, timeout: float, clock: Callable[[], float]) -> None:
+        """Take over a connection that ldap3 has opened. An answer takes `timeout` seconds at most."""
+        self._wire = Wire(opened.socket, clock)
+        self._ldap = opened
+        self._ldap.socket = self._wire
         self._timeout = timeout
         self._clock = clock
-        self._message_id = 0
         self._used = clock()
 
     def bind(self, dn: str, password: bytes, deadline: float) -> Result:
@@ -78,8 +70,7 @@ class Connection:
             Broken: when there is none.
 
         """
-        request = bind_request(self._next_id(), dn, password)
-        return self._exchange(request, BIND_RESPONSE, deadline)[1]
+        return self._exchange(bind_operation_of(dn, password), deadline)[1]
 
     def search(self, search: Search, deadline: float) -> tuple[list[Found], Result]:
         """Exchange one search for the entries that were found, and the result. References elsewhere are not followed.
@@ -88,7 +79,7 @@ class Connection:
             Broken: when there is no result.
 
         """
-        return self._exchange(search_request(self._next_id(), search), SEARCH_DONE, deadline)
+        return self._exchange(search_operation_of(search), deadline)
 
     def start_tls(self, context: ssl.SSLContext, host: str, deadline: float) -> None:
         """Go on under TLS.
@@ -97,97 +88,58 @@ class Connection:
             Broken: when the server will not, or does not prove to be `host`.
 
         """
-        result = self._exchange(start_tls_request(self._next_id()), EXTENDED_RESPONSE, deadline)[1]
+        # ldap3's fast decoder takes for granted that nobody builds an answer to keep it busy, as the one party may whom
+        # we trust with passwords. Here anybody may still be answering.
+        self._ldap.fast_decoder = False
+        result = self._exchange(start_tls_operation(), deadline)[1]
+        self._ldap.fast_decoder = True
         if result.code != SUCCESS:
             raise Broken(f"StartTLS was refused: {result}", sent=False)
         self.wrap(context, host, deadline)
 
     def wrap(self, context: ssl.SSLContext, host: str, deadline: float) -> None:
         """Begin TLS at once. Raises Broken as `start_tls` does."""
-        try:
-            self._stream.settimeout(self._left(deadline, sent=False))
-            self._stream = context.wrap_socket(self._stream, server_hostname=host)
-        except ssl.SSLCertVerificationError as fault:
-            raise Broken(f"the certificate is not accepted: {fault.verify_message}", sent=False) from fault
-        except TimeoutError as fault:
-            raise Broken("no TLS in time", sent=False, late=True) from fault
-        except (OSError, ValueError) as fault:  # ValueError: a host name that is none
-            raise Broken(f"no TLS: {fault}", sent=False) from fault
+        self._wire.begin(deadline)
+        self._wire.secure(context, host)
 
     def certificate(self) -> dict[str, object]:
         """Return the server's certificate as `ssl.SSLSocket.getpeercert` does; empty without TLS."""
-        return dict(self._stream.getpeercert() or {}) if isinstance(self._stream, ssl.SSLSocket) else {}
+        return self._wire.certificate()
 
     def usable(self) -> bool:
-        """Tell whether it may serve again: used lately, and silent since (a word could only be a farewell)."""
-        if self._clock() - self._used > LONGEST_IDLE:
-            return False
-        poll = select.poll()
-        poll.register(self._stream, select.POLLIN)
-        return not poll.poll(0)
+        """Tell whether it may serve again: used lately, and silent since."""
+        return self._clock() - self._used <= LONGEST_IDLE and self._wire.silent()
 
     def close(self) -> None:
         """Take leave, as far as that needs no waiting, and close."""
-        try:
-            self._stream.settimeout(0)
-            self._stream.sendall(unbind_request(self._next_id()))
-        except OSError:
-            pass  # the other side sees the end anyway
-        self._stream.close()
+        self._wire.begin(self._clock() + _FAREWELL)
+        with contextlib.suppress(Broken):  # the other side sees the end anyway
+            self._ldap.unbind()
+        self._ldap.strategy.close()
 
-    def _next_id(self) -> int:
-        self._message_id += 1
-        return self._message_id
-
-    def _left(self, deadline: float, *, sent: bool) -> float:
-        left = deadline - self._clock()
-        if left <= 0:
-            raise Broken("no answer in time", sent=sent, late=True)
-        return left
-
-    def _exchange(self, request: bytes, answer: int, deadline: float) -> tuple[list[Found], Result]:
+    def _exchange(self, operation: Operation, deadline: float) -> tuple[list[Found], Result]:
         """Send a request, and read up to the message that ends it."""
-        deadline = min(deadline, self._clock() + self._timeout)
-        self._stream.settimeout(self._left(deadline, sent=False))
+        self._wire.begin(min(deadline, self._clock() + self._timeout))
         try:
-            self._stream.sendall(request)
-            exchanged = self._answer(answer, deadline)
-        except TimeoutError as fault:
-            raise Broken("no answer in time", sent=True, late=True) from fault
-        except OSError as fault:
-            raise Broken(f"the connection broke: {fault.strerror or fault}", sent=True) from fault
-        except Malformed as fault:
-            raise Broken(f"the answer is no LDAP: {fault}", sent=True) from fault
+            others, last = self._ldap.get_response(self._ldap.send(operation.kind, operation.request))
+            exchanged = _read(operation, others, last)
+        except Broken:
+            raise
+        except LDAPSessionTerminatedByServerError:
+            raise Broken("the server takes leave", sent=True) from None  # RFC 4511 section 4.4.1
+        except Exception:  # noqa: BLE001 - ldap3 meets octets that are no LDAP with whatever its reading fails on
+            raise Broken("the answer cannot be read", sent=True) from None
+        finally:
+            self._ldap.request = None  # ldap3 keeps the last one there, in the clear
         self._used = self._clock()
         return exchanged
 
-    def _answer(self, answer: int, deadline: float) -> tuple[list[Found], Result]:
-        found: list[Found] = []
-        received = b""
-        while True:
-            message, received = self._receive(received, deadline)
-            if message.id != self._message_id:
-                # 0 is an unsolicited notification (RFC 4511 section 4.4): the server is about to close.
-                raise Broken("the server takes leave", sent=True)
-            if message.tag == answer:
-                if received:
-                    # In front of TLS, these octets could have been slipped in by anybody.
-                    raise Malformed("octets behind the end of the answer")
-                return found, read_result(message.body)
-            if answer == SEARCH_DONE and message.tag == SEARCH_ENTRY:
-                found.append(read_entry(message.body))
-            elif answer != SEARCH_DONE or message.tag != SEARCH_REFERENCE:
-                raise Malformed("an answer to another question")
 
-    def _receive(self, received: bytes, deadline: float) -> tuple[Message, bytes]:
-        """Return the next message, and what came behind it. The deadline holds for the whole of it."""
-        while (size := message_size(received)) is None or len(received) < size:
-            self._stream.settimeout(self._left(deadline, sent=True))
-            octets = self._stream.recv(16384)
-            if not octets:
-                raise Broken("the server closed the connection", sent=True)
-            received += octets
-        return read_message(received[:size]), received[size:]
+def _read(operation: Operation, others: list[Mapping[str, Any]], last: Mapping[str, Any]) -> tuple[list[Found], Result]:
+    """Return the answer, if it is the one to this request and no other."""
+    if last["type"] != operation.answer or not operation.before.issuperset(each["type"] for each in others):
+        raise Broken("an answer to another question", sent=True)
+    return [found_of(each) for each in others if each["type"] == "searchResEntry"], result_of(last)
 
 
 def dial(endpoint: Endpoint, dialling: Dialling, deadline: float) -> Connection:
@@ -223,7 +175,7 @@ def secure(connection: Connection, endpoint: Endpoint, dialling: Dialling, deadl
         raise Broken(broken.cause, sent=False, late=broken.late) from broken
 
 
-def resolve(endpoint: Endpoint) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
+def resolve(endpoint: Endpoint) -> list[str]:
     """Return the server's addresses. How long that takes at most is set in resolv.conf, not here.
 
     Raises:
@@ -234,7 +186,7 @@ def resolve(endpoint: Endpoint) -> list[tuple[socket.AddressFamily, tuple[Any, .
         known = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as fault:
         raise Broken(f"the name {endpoint.host} has no address: {fault}", sent=False) from fault
-    return [(family, address) for family, _, _, _, address in known]
+    return [str(address[0]) for _, _, _, _, address in known]
 
 
 def connect(endpoint: Endpoint, dialling: Dialling, deadline: float) -> Connection:
@@ -245,19 +197,40 @@ def connect(endpoint: Endpoint, dialling: Dialling, deadline: float) -> Connecti
 
     """
     cause = "no time left"
-    for family, address in resolve(endpoint):
+    for address in resolve(endpoint):
         left = min(dialling.connect_timeout, deadline - dialling.clock())
         if left <= 0:
             break
-        stream = socket.socket(family, socket.SOCK_STREAM)
         try:
-            # Nagle's algorithm would hold a bind back behind the handshake's last octets: 43 ms instead of 0.5 ms.
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            stream.settimeout(left)
-            stream.connect(address)
-        except OSError as fault:
-            stream.close()
-            cause = "no connection in time" if isinstance(fault, TimeoutError) else f"no connection: {fault.strerror}"
+            opened = _connected(address, endpoint.port, left, dialling.timeout)
+        except Broken as broken:
+            cause = broken.cause
         else:
-            return Connection(stream, dialling.timeout, dialling.clock)
+            return Connection(opened, dialling.timeout, dialling.clock)
     raise Broken(cause, sent=False)
+
+
+def _connected(address: str, port: int, connect_timeout: float, timeout: float) -> ldap3.Connection:
+    """Return a connection to one address: ldap3 would try all that a name has, each for the whole time-out."""
+    opened = ldap3.Connection(
+        # TLS is begun by us: ldap3's own check of the host name fails on addresses from Python 3.12 on.
+        ldap3.Server(address, port, get_info=ldap3.NONE, connect_timeout=connect_timeout, allowed_referral_hosts=[]),
+        client_strategy=ldap3.SYNC,  # ASYNC and REUSABLE look for an answer every 50 ms
+        auto_bind=ldap3.AUTO_BIND_NONE,
+        auto_referrals=False,
+        auto_range=False,
+        check_names=False,
+        read_only=True,
+        receive_timeout=math.ceil(timeout),  # for each read, until the wire has its deadline for the whole answer
+        return_empty_attributes=False,
+    )
+    try:
+        opened.open(read_server_info=False)
+    except LDAPException as fault:
+        if opened.socket is not None:
+            opened.socket.close()
+        late = isinstance(fault, TimeoutError)
+        # ldap3 puts words of its own before those of the system: `...: [Errno 111] Connection refused`.
+        cause = "no connection in time" if late else f"no connection: {str(fault).rpartition('] ')[2]}"
+        raise Broken(cause, sent=False, late=late) from None
+    return opened

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
+from ldap3 import SUBTREE
+
 from radius2fa.config.model import Directory
-from radius2fa.directory.connection import Broken, Connection, Dialling, connect, resolve, secure
+from radius2fa.directory.connection import Connection, Dialling, connect, resolve, secure
 from radius2fa.directory.diagnosis import SIZE_LIMIT_EXCEEDED, SUCCESS
 from radius2fa.directory.endpoint import Endpoint, parse_url
 from radius2fa.directory.filters import UserFilter, presence
 from radius2fa.directory.ldap import base_search, dialling_of, entry_of
-from radius2fa.directory.messages import SUBTREE, Search
+from radius2fa.directory.operations import Search
 from radius2fa.directory.service import ServiceAccount
+from radius2fa.directory.wire import Broken
 from radius2fa.login.ports import Unavailable
 
 PATIENCE = 10.0  # seconds for one server, whatever the time-outs of its steps
@@ -88,7 +91,7 @@ def _report(settings: Directory, dialling: Dialling, service: ServiceAccount, en
 
 def _resolved(endpoint: Endpoint) -> Step:
     try:
-        addresses = sorted({str(address[0]) for _, address in resolve(endpoint)})
+        addresses = sorted(set(resolve(endpoint)))
     except Broken as broken:
         raise _Fault("name", broken.cause, "Correct the host name in `urls`, or the resolver.") from broken
     return Step("name", ok=True, detail=", ".join(addresses))

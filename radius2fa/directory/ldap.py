@@ -4,18 +4,21 @@ import math
 import uuid
 from collections.abc import Callable
 
+from ldap3 import BASE, NO_ATTRIBUTES, SUBTREE
+
 from radius2fa.config.model import Directory
-from radius2fa.directory.connection import Broken, Connection, Dialling, dial
+from radius2fa.directory.connection import Connection, Dialling, dial
 from radius2fa.directory.diagnosis import BUSY, SIZE_LIMIT_EXCEEDED, SUCCESS, UNAVAILABLE, verdict_of
 from radius2fa.directory.endpoint import Endpoint, parse_url
 from radius2fa.directory.filters import UserFilter, presence
 from radius2fa.directory.lookups import Lookups
-from radius2fa.directory.messages import BASE_SCOPE, NO_ATTRIBUTES, SUBTREE, Found, Result, Search
 from radius2fa.directory.names import bare_user
+from radius2fa.directory.operations import Found, Result, Search
 from radius2fa.directory.pool import Pool
 from radius2fa.directory.servers import Servers
 from radius2fa.directory.service import ServiceAccount
 from radius2fa.directory.tls import client_context
+from radius2fa.directory.wire import Broken
 from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
 
 
@@ -106,7 +109,7 @@ class LdapDirectory:
         settings = self._settings
         user = bare_user(name, settings.realms, settings.domains)
         wanted = (settings.id_attribute, settings.name_attribute)
-        search = Search(settings.base, SUBTREE, self._filter.encode(name, user), wanted, 2, math.ceil(settings.timeout))
+        search = Search(settings.base, SUBTREE, self._filter.fill(name, user), wanted, 2, math.ceil(settings.timeout))
         found, result = self._search(search, deadline)
         if result.code == SIZE_LIMIT_EXCEEDED or len(found) > 1:
             return NotFound.AMBIGUOUS
@@ -143,7 +146,7 @@ def dialling_of(settings: Directory, clock: Callable[[], float]) -> Dialling:
 
 def base_search(settings: Directory) -> Search:
     """Return the search that finds the base entry, without reading anything of it."""
-    return Search(settings.base, BASE_SCOPE, presence("objectClass"), NO_ATTRIBUTES, 1, 0)
+    return Search(settings.base, BASE, presence("objectClass"), (NO_ATTRIBUTES,), 1, 0)
 
 
 def entry_of(found: Found, typed: str, settings: Directory) -> Entry:

@@ -1,6 +1,7 @@
 """Owns the server's process: reactor, log, signals, the word to systemd."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -28,6 +29,8 @@ def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
 
     """
     log = open_log(settings.log)
+    if settings.server.one_processor:
+        _stay_on_one_processor()
     loop: Any = reactor  # a module that becomes an object when a reactor is installed; it has no type
     service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=[log_logins(log)])
     globalLogBeginner.beginLoggingTo([_TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
@@ -50,6 +53,20 @@ def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
     log.info(
         "stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.port.drops.counts.items()}
     )
+
+
+def _stay_on_one_processor() -> None:
+    """Keep this process on the processor that it runs on now; call it before there are other threads.
+
+    One thread runs Python at a time, whatever the processors. Where the lock is handed over between two of them, a
+    login cost 2000 to 2900 us of CPU instead of 1270 to 1570 us, at half the rate (measured on a virtual machine with
+    two processors, 32 logins in flight).
+    """
+    processor = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[_PROCESSOR])
+    os.sched_setaffinity(0, {processor})
+
+
+_PROCESSOR = 36  # proc_pid_stat(5): field 39, counted from behind the name, which is field 2
 
 
 @implementer(ILogObserver)

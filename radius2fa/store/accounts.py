@@ -11,11 +11,12 @@ from radius2fa.login.lockout import Failures, after_failure
 from radius2fa.login.ports import NO_FAILURES, Failure, Record
 from radius2fa.store import journal
 from radius2fa.store.database import Database
+from radius2fa.store.prepared import Prepared
 from radius2fa.store.schema import account
 
 # The account's row is what parallel logins of one person queue at. It is the first that any transaction locks, so that
 # no two wait for each other. SQLite has no row locks and needs none: its transactions run one after another.
-_LOCK = (
+_LOCK = Prepared(
     select(account.c.failures, account.c.blocked_until, account.c.failure_digest, account.c.failure_at)
     .where(account.c.subject == bindparam("who"))
     .with_for_update()
@@ -85,8 +86,8 @@ class Accounts:
 
 def lock(connection: Connection, subject: str) -> Failures:
     """Hold the person's account until the end of the transaction, and return their failures."""
-    row = connection.execute(_LOCK, {"who": subject}).first()
-    return NO_FAILURES if row is None else Failures(row.failures, row.blocked_until)
+    rows = _LOCK.rows(connection, {"who": subject})
+    return Failures(rows[0][0], rows[0][1]) if rows else NO_FAILURES
 
 
 def count(connection: Connection, failure: Failure, digest: bytes, when: float) -> None:
@@ -94,13 +95,14 @@ def count(connection: Connection, failure: Failure, digest: bytes, when: float) 
 
     A repeat leaves the time of the first, so that a client that goes on retrying counts once per `repeat_seconds`.
     """
-    row = connection.execute(_LOCK, {"who": failure.subject}).first()
-    if row is None:
+    rows = _LOCK.rows(connection, {"who": failure.subject})
+    if not rows:
         connection.execute(_NEW[connection.dialect.name], {"subject": failure.subject, "name": failure.name})
-        row = connection.execute(_LOCK, {"who": failure.subject}).one()  # another node may have been first
-    if _repeats(row.failure_digest, row.failure_at, digest, when - failure.rules.repeat_seconds):
+        rows = _LOCK.rows(connection, {"who": failure.subject})  # another node may have been first
+    ((failures, blocked_until, last, last_at),) = rows
+    if _repeats(last, last_at, digest, when - failure.rules.repeat_seconds):
         return
-    now = after_failure(Failures(row.failures, row.blocked_until), when, failure.rules)
+    now = after_failure(Failures(failures, blocked_until), when, failure.rules)
     connection.execute(
         _COUNT,
         {

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 
 from radius2fa.otp.token import Algorithm, Kind, Token
+from radius2fa.store.prepared import Prepared
 from radius2fa.store.schema import token
 from radius2fa.store.seal import KeyRing
 
@@ -21,7 +22,7 @@ SEALED = (
     token.c.remembered,
     token.c.remembered_at,
 )
-_SWAP = (
+_UPDATE = (
     update(token)
     .where(token.c.id == bindparam("token"), token.c.active, token.c.counter <= bindparam("used"))
     .values(
@@ -32,7 +33,8 @@ _SWAP = (
         remembered_at=None,
     )
 )
-_SWAP_OF = _SWAP.where(token.c.subject == bindparam("owner"))
+_SWAP = Prepared(_UPDATE)
+_SWAP_OF = Prepared(_UPDATE.where(token.c.subject == bindparam("owner")))
 
 
 def swap(
@@ -44,8 +46,8 @@ def swap(
     """
     values = {"token": token_id, "used": counter, "next": counter + 1, "new_drift": drift, "when": when}
     if owner is None:
-        return connection.execute(_SWAP, values).rowcount == 1
-    return connection.execute(_SWAP_OF, values | {"owner": owner}).rowcount == 1
+        return _SWAP.changed(connection, values) == 1
+    return _SWAP_OF.changed(connection, values | {"owner": owner}) == 1
 
 
 def unsealed(keys: KeyRing, row: Sequence[Any]) -> Token:

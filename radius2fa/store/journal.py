@@ -6,9 +6,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from radius2fa.login.ports import Record, Result
 from radius2fa.login.reason import Reason
+from radius2fa.store.prepared import Prepared
 from radius2fa.store.schema import journal
 
-_WRITE = insert(journal).inline()  # nobody asks for the number that the row got
+_WRITE = Prepared(insert(journal).inline())  # nobody asks for the number that the row got
 
 _RECENT = (
     select(journal)
@@ -20,8 +21,8 @@ _RECENT = (
 
 def write(connection: Connection, record: Record) -> None:
     """Append a record."""
-    connection.execute(
-        _WRITE,
+    _WRITE.changed(
+        connection,
         {
             "attempt": record.id,
             "at": record.when,

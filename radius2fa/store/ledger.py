@@ -11,19 +11,22 @@ from radius2fa.login.reason import Reason
 from radius2fa.store import accounts, journal
 from radius2fa.store.burn import SEALED, swap, unsealed
 from radius2fa.store.database import Database
+from radius2fa.store.prepared import Prepared
 from radius2fa.store.schema import account, challenge, token
 from radius2fa.store.seal import KeyRing, Random, SealBroken
 
-_STANDING = (
+_STANDING = Prepared(
     select(account.c.failures, account.c.blocked_until, *SEALED)
     .select_from(account.outerjoin(token, and_(token.c.subject == account.c.subject, token.c.active)))
     .where(account.c.subject == bindparam("who"))
 )
-_HELD = select(challenge.c.held, challenge.c.expires).where(
-    challenge.c.id == bindparam("state"), challenge.c.expires > bindparam("when")
+_HELD = Prepared(
+    select(challenge.c.held, challenge.c.expires).where(
+        challenge.c.id == bindparam("state"), challenge.c.expires > bindparam("when")
+    )
 )
-_HOLD = insert(challenge)
-_END = delete(challenge).where(challenge.c.id == bindparam("state"))
+_HOLD = Prepared(insert(challenge))
+_END = Prepared(delete(challenge).where(challenge.c.id == bindparam("state")))
 _REMEMBER = (
     update(token)
     .where(
@@ -47,7 +50,7 @@ class Ledger:
 
     def standing(self, subject: str) -> Standing:
         """Return the person's active tokens and failures; an empty Standing for somebody without either."""
-        rows = self._database.read(lambda connection: connection.execute(_STANDING, {"who": subject}).all())
+        rows = self._database.read(lambda connection: _STANDING.rows(connection, {"who": subject}))
         if not rows:
             return Standing()
         failures = Failures(rows[0][0], rows[0][1])
@@ -59,14 +62,15 @@ class Ledger:
     def held(self, state: bytes, client: str, name: str, when: float) -> Held | None:
         """Return the login that waits under `state`, if it waits for this client and name and has not expired."""
         values = {"state": _hashed(state), "when": when}
-        row = self._database.read(lambda connection: connection.execute(_HELD, values).first())
-        if row is None:
+        rows = self._database.read(lambda connection: _HELD.rows(connection, values))
+        if not rows:
             return None
-        waiting = Held(state, client, name, b"", row.expires)
+        ((sealed, expires),) = rows
+        waiting = Held(state, client, name, b"", expires)
         try:
-            return replace(waiting, password=self._keys.open_held(waiting, row.held))
+            return replace(waiting, password=self._keys.open_held(waiting, sealed))
         except SealBroken as broken:
-            if not self._keys.knows(row.held):
+            if not self._keys.knows(sealed):
                 raise Unavailable("master key", str(broken)) from None
             return None
 
@@ -76,7 +80,7 @@ class Ledger:
 
         def job(connection: Connection) -> None:
             self._count(connection, record, failure)
-            connection.execute(_HOLD, row)
+            _HOLD.changed(connection, row)
             journal.write(connection, record)
 
         self._database.write(job)
@@ -128,7 +132,7 @@ def _accept(connection: Connection, burn: Burn, record: Record, answered: bytes 
 
 def _end(connection: Connection, answered: bytes | None) -> bool:
     """Delete the challenge that was answered. False if somebody else did so before."""
-    return answered is None or connection.execute(_END, {"state": _hashed(answered)}).rowcount == 1
+    return answered is None or _END.changed(connection, {"state": _hashed(answered)}) == 1
 
 
 def _remember(connection: Connection, owner: str, seen: OutOfStep, when: float) -> None:

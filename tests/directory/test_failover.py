@@ -273,16 +273,15 @@ def test_a_stalled_slapd_holds_no_thread_and_works_again_when_it_goes_on(clock: 
         directory.close()
 
 
-def test_connections_are_never_more_than_threads_at_work(
-    faulty: FaultyLdap, directory: LdapDirectory, clock: Clock
-) -> None:
+def test_connections_are_never_more_than_threads_at_work(faulty: FaultyLdap, clock: Clock, tools: Tools) -> None:
+    directory = LdapDirectory(tools.settings(faulty.uri, timeout=20, cache_seconds=0), clock)
     together = threading.Barrier(16)
 
     def log_in() -> None:
         together.wait(10)
         for _ in range(20):
-            assert directory.find("alice", clock.soon()) is NotFound.UNKNOWN
-            directory.bind(ALICE, b"password", clock.soon())
+            assert directory.find("alice", clock.soon(20)) is NotFound.UNKNOWN
+            directory.bind(ALICE, b"password", clock.soon(20))
 
     threads = [threading.Thread(target=log_in) for _ in range(16)]
     for thread in threads:
@@ -291,3 +290,4 @@ def test_connections_are_never_more_than_threads_at_work(
         thread.join(30)
     assert len(faulty.binds) == 16 * 20
     assert faulty.connections <= 32
+    directory.close()

@@ -5,19 +5,20 @@ from ldap3.operation.search import compile_filter, parse_filter
 from ldap3.utils.asn1 import encode
 from ldap3.utils.conv import escape_filter_chars
 
-from radius2fa.directory.filters import UserFilter, presence
+from radius2fa.directory.filters import UserFilter, escaped, presence
 
 
 def by_ldap3(text: str) -> bytes:
-    return bytes(encode(compile_filter(parse_filter(text, None, True, False, None, False).elements[0])))  # noqa: FBT003 - ldap3's
+    """The octets that a server gets."""
+    return bytes(encode(compile_filter(parse_filter(text, None, False, False, None, False).elements[0])))  # noqa: FBT003 - ldap3's
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_a_name_is_put_in_as_the_escapes_of_rfc_4515_would(name: str, user: str) -> None:
     text = "(&(objectClass=person)(|(uid={user})(mail={name})(cn=x*{user}*y))(!(ou={user}-{name})))"
-    escaped = text.replace("{user}", "\1").replace("{name}", "\2")
-    escaped = escaped.replace("\1", every_octet_escaped(user)).replace("\2", every_octet_escaped(name))
-    assert UserFilter(text).encode(name, user) == by_ldap3(escaped)
+    filled = text.replace("{user}", "\1").replace("{name}", "\2")
+    filled = filled.replace("\1", every_octet_escaped(user)).replace("\2", every_octet_escaped(name))
+    assert by_ldap3(UserFilter(text).fill(name, user)) == by_ldap3(filled)
 
 
 def every_octet_escaped(name: str) -> str:
@@ -25,16 +26,21 @@ def every_octet_escaped(name: str) -> str:
     return "".join(f"\\{octet:02x}" for octet in name.encode())
 
 
-@pytest.mark.parametrize("name", ["*", "(", ")", "\\", "\0", "ä", "\\2a", "a)(uid=*", "{name}", "{user}"])
+@pytest.mark.parametrize(
+    "name", ["*", "(", ")", "\\", "\0", "ä", "\\2a", "a)(uid=*", "{name}", "{user}", " a ", "*)(!(uid=x"]
+)
 def test_each_character_that_means_something_in_a_filter_means_nothing_in_a_name(name: str) -> None:
     expected = by_ldap3(f"(uid={every_octet_escaped(name)})")
-    assert UserFilter("(uid={user})").encode("typed", name) == expected
+    assert by_ldap3(UserFilter("(uid={user})").fill("typed", name)) == expected
 
 
 def test_escape_filter_chars_of_ldap3_agrees_on_the_five_characters() -> None:
-    assert UserFilter("(uid={user})").encode("", "*()\\\0") == by_ldap3(
-        f"(uid={escape_filter_chars('*()' + chr(92) + chr(0))})"
-    )
+    assert escaped("*()\\\0") == escape_filter_chars("*()\\\0")
+
+
+def test_escaped_blanks_are_kept_which_ldap3_would_drop() -> None:
+    assert escaped(" a\t") == "\\20a\\09"
+    assert b" a\t" in by_ldap3(UserFilter("(uid={user})").fill("", " a\t"))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,9 @@ def test_escape_filter_chars_of_ldap3_agrees_on_the_five_characters() -> None:
         ("(uid={user}", "user_filter: (uid={user}"),
         ("uid={user}", "invalid filter"),
         ("", "invalid filter"),
+        (r"(uid=DOMAIN\{user})", r"the character itself is \5c"),
+        (r"(uid=\5g{user})", r"the character itself is \5c"),
+        ("(&(cn=\\ff*)(uid={user}))", "no UTF-8"),
         ("(uid={user})(cn=x)", "missing boolean operator"),
     ],
 )
@@ -55,5 +64,10 @@ def test_a_filter_that_cannot_serve_is_refused_with_its_text(text: str, fault: s
     assert fault in str(refusal.value)
 
 
-def test_a_presence_filter_has_the_octets_of_ldap3() -> None:
-    assert presence("objectClass") == by_ldap3("(objectClass=*)")
+def test_a_presence_filter_is_that_of_rfc_4515() -> None:
+    assert presence("objectClass") == "(objectClass=*)"
+
+
+def test_a_backslash_of_the_filter_itself_is_no_part_of_the_name_behind_it() -> None:
+    filled = UserFilter(r"(uid=DOMAIN\5c{user})").fill("", "2a")
+    assert b"DOMAIN\\2a" in by_ldap3(filled)

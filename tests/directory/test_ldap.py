@@ -23,6 +23,8 @@ from tests.servers.faulty_ldap import (
     BUSY,
     INVALID_CREDENTIALS,
     REFERRAL,
+    SUCCESS,
+    Answer,
     Asked,
     FaultyLdap,
     entries,
@@ -117,7 +119,7 @@ def test_what_active_directory_says_reaches_the_verdict(
     assert directory.bind(ALICE, b"password", clock.soon()) is BindResult.ACCOUNT_LOCKED
 
 
-@pytest.mark.parametrize("code", [1, 2, 3, 8, 10, 13, BUSY, UNAVAILABLE, 80, 4711])
+@pytest.mark.parametrize("code", [1, 2, 3, 8, 10, 13, BUSY, UNAVAILABLE, 80])
 def test_a_code_that_says_nothing_of_the_password_is_unavailable(
     faulty: FaultyLdap, directory: LdapDirectory, clock: Clock, code: int
 ) -> None:
@@ -133,9 +135,16 @@ def test_a_code_that_says_nothing_of_the_password_is_unavailable(
         octets(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
         octets(b"0" * 500),
         octets(bytes.fromhex("300c020101610784")),
-        octets(bytes.fromhex("300c02010161070a010004000400") * 2),
-        octets(bytes.fromhex("300c02010961070a010004000400")),  # success, to another message
-        octets(bytes.fromhex("300c02010061070a010004000400")),  # success, to none
+        octets(bytes.fromhex("308004")),
+        lambda message_id: result("bindResponse", SUCCESS)(message_id) + b"0",
+        lambda message_id: result("bindResponse", SUCCESS)(message_id) * 2,
+        lambda message_id: (
+            result("bindResponse", INVALID_CREDENTIALS)(message_id) + result("bindResponse", SUCCESS)(message_id)
+        ),
+        lambda message_id: entries(FOUND)(message_id) + result("bindResponse", SUCCESS)(message_id),
+        lambda message_id: result("bindResponse", SUCCESS)(message_id + 8),
+        lambda _message_id: result("bindResponse", SUCCESS)(0),
+        result("bindResponse", 4711),
         result("searchResDone", 0),
         result("extendedResp", 0),
         hang_up,
@@ -175,7 +184,7 @@ def test_a_referral_is_refused_and_never_followed(
     with pytest.raises(Unavailable, match="referral"):
         directory.find("alice", clock.soon())
     faulty.on_bind = result("bindResponse", REFERRAL, referral=referral_to(elsewhere))
-    with pytest.raises(Unavailable, match="referral"):
+    with pytest.raises(Unavailable):
         directory.bind(ALICE, b"password", clock.soon())
     with pytest.raises(BlockingIOError):
         elsewhere.accept()
@@ -539,13 +548,21 @@ def test_a_server_that_refuses_start_tls_gets_no_password(faulty: FaultyLdap, cl
     directory.close()
 
 
-@pytest.mark.parametrize("after", [b"", b"injected"])
+@pytest.mark.parametrize(
+    ("behind", "fault"),
+    [
+        (octets(b""), "no TLS"),
+        (octets(b"injected"), "no answer in time"),
+        (result("extendedResp", SUCCESS), "an answer to another question"),
+        (lambda message_id: result("bindResponse", SUCCESS)(message_id + 1), "the answer cannot be read"),
+    ],
+)
 def test_octets_slipped_in_before_tls_or_no_tls_at_all_get_no_password(
-    faulty: FaultyLdap, clock: Clock, tools: Tools, after: bytes
+    faulty: FaultyLdap, clock: Clock, tools: Tools, behind: Answer, fault: str
 ) -> None:
-    faulty.on_extended = lambda message_id: (result("extendedResp", 0)(message_id) or b"") + after
+    faulty.on_extended = lambda message_id: result("extendedResp", SUCCESS)(message_id) + behind(message_id)
     directory = LdapDirectory(tools.settings(faulty.uri, start_tls=True, timeout=0.2), clock)
-    with pytest.raises(Unavailable, match="octets behind" if after else "TLS"):
+    with pytest.raises(Unavailable, match=fault):
         directory.bind(ALICE, b"password", clock.soon())
     assert faulty.binds == []
     directory.close()
@@ -566,7 +583,7 @@ def test_tcp_nodelay_is_set_before_the_bind(slapd: Slapd, clock: Clock, tools: T
     directory = LdapDirectory(tools.settings(url, ca_file=slapd.ca_file), clock)
     directory.probe(clock.soon())
     ((connection,),) = directory._searching._idle.values()
-    assert connection._stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+    assert connection._wire._stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
     directory.close()
 
 

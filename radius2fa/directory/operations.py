@@ -1,0 +1,112 @@
+"""Owns what is asked of a directory, and what it answers: here ldap3's terms become ours.
+
+ldap3 answers with dictionaries and, in some strategies, with tuples, which are true whatever they hold. Nothing but the
+type and the result code of an answer says here how an operation ended.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ldap3 import DEREF_NEVER, SIMPLE
+from ldap3.core.results import RESULT_CODES
+from ldap3.operation.bind import bind_operation
+from ldap3.operation.extended import extended_operation
+from ldap3.operation.search import search_operation
+from ldap3.protocol.rfc4511 import Simple
+
+_START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511 section 4.14
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The LDAPResult that ends an operation (RFC 4511 section 4.1.9): its code, and what the server said to it."""
+
+    code: int
+    diagnosis: str
+
+    def __str__(self) -> str:
+        """Return both for a log line: one line of bounded length, whatever the server sent."""
+        name = RESULT_CODES.get(self.code, "result")
+        said = "".join(c if c.isprintable() else " " for c in self.diagnosis[:200]).strip()
+        return f"{name} ({self.code})" + (f": {said}" if said else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry that a search found. The attributes' names are in lower case."""
+
+    dn: str
+    attributes: dict[str, tuple[bytes, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to search. `scope` is ldap3's word, `filter` is text (RFC 4515); limits are entries and seconds, or 0."""
+
+    base: str
+    scope: str
+    filter: str
+    attributes: tuple[str, ...]
+    size_limit: int
+    time_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A request as ldap3 sends it, the names that ldap3 gives it and its answer, and those of what may come before."""
+
+    kind: str
+    request: Any
+    answer: str
+    before: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        """Return the kind alone: the request may hold a password."""
+        return f"Operation({self.kind})"
+
+
+def bind_operation_of(dn: str, password: bytes) -> Operation:
+    """Return a simple bind. The password goes as it is: ldap3 puts text through SASLprep, and leaves octets alone."""
+    request = bind_operation(3, SIMPLE, dn, password)
+    # ldap3 makes a text of every request, for its log, and would fail on a password that is no UTF-8.
+    request["authentication"]["simple"] = Simple(password, encoding="iso-8859-1")
+    return Operation("bindRequest", request, "bindResponse")
+
+
+def search_operation_of(search: Search) -> Operation:
+    """Return a search that never dereferences aliases: what is found is what the bind is made with."""
+    request = search_operation(
+        search.base,
+        search.filter,
+        search.scope,
+        DEREF_NEVER,
+        search.attributes,
+        search.size_limit,
+        search.time_limit,
+        types_only=False,
+        auto_escape=False,  # ldap3 would guess whether a value is escaped; ours are
+        auto_encode=False,
+    )
+    return Operation("searchRequest", request, "searchResDone", frozenset({"searchResEntry", "searchResRef"}))
+
+
+def start_tls_operation() -> Operation:
+    """Return the request to go on under TLS."""
+    return Operation("extendedReq", extended_operation(_START_TLS), "extendedResp")
+
+
+def result_of(answer: Mapping[str, Any]) -> Result:
+    """Return the result that ldap3 read."""
+    return Result(int(answer["result"]), str(answer["message"]))
+
+
+def found_of(answer: Mapping[str, Any]) -> Found:
+    """Return the entry that ldap3 read.
+
+    Raises:
+        UnicodeDecodeError: when its DN is not UTF-8: ldap3's text of it would be a guess, and lead to another entry.
+
+    """
+    values = answer["raw_attributes"].items()
+    return Found(bytes(answer["raw_dn"]).decode(), {name.lower(): tuple(each or ()) for name, each in values})

@@ -1,0 +1,286 @@
+"""ldap3 under our hands: each of its traps, by name."""
+
+import gc
+import logging
+import math
+import os
+import resource
+import socket
+import ssl
+import threading
+import types
+import warnings
+from collections.abc import Iterator
+from subprocess import run
+from sys import executable
+
+import ldap3
+import pytest
+from ldap3.utils.log import OFF, get_library_log_detail_level
+
+from radius2fa.directory.connection import Connection, Dialling, connect, dial
+from radius2fa.directory.diagnosis import verdict_of
+from radius2fa.directory.endpoint import parse_url
+from radius2fa.directory.operations import Result, Search
+from radius2fa.directory.tls import client_context
+from radius2fa.directory.wire import LONGEST_ANSWER, Broken
+from radius2fa.login.ports import BindResult
+from tests.directory.conftest import Clock
+from tests.servers.faulty_ldap import INVALID_CREDENTIALS, FaultyLdap, entries, octets, result, silence
+from tests.servers.slapd import Slapd, person_dn
+
+PASSWORD = b"user-Pa55"
+SEARCH = Search("dc=x", ldap3.SUBTREE, "(uid=alice)", ("uid",), 2, 4)
+
+
+@pytest.fixture
+def dialling(clock: Clock) -> Dialling:
+    """In the clear."""
+    return Dialling(client_context(None), start_tls=False, connect_timeout=1.0, timeout=1.5, clock=clock)
+
+
+@pytest.fixture
+def connection(faulty: FaultyLdap, dialling: Dialling, clock: Clock) -> Iterator[Connection]:
+    made = dial(parse_url(faulty.uri), dialling, clock.soon())
+    yield made
+    made.close()
+
+
+def test_an_answer_is_an_enum_where_ldap3_s_tuple_would_be_true(
+    faulty: FaultyLdap, connection: Connection, clock: Clock
+) -> None:
+    faulty.on_bind = result("bindResponse", INVALID_CREDENTIALS)
+    safe = ldap3.Connection(
+        ldap3.Server("127.0.0.1", faulty.port, get_info=ldap3.NONE), "cn=x", b"wrong", client_strategy=ldap3.SAFE_SYNC
+    )
+    assert bool(safe.bind()) is True
+    safe.unbind()
+    assert verdict_of(connection.bind("cn=x", b"wrong", clock.soon())) is BindResult.WRONG_PASSWORD
+
+
+def test_ldap3_neither_follows_referrals_nor_polls_nor_asks_on_its_own(connection: Connection) -> None:
+    under = connection._ldap
+    assert (under.strategy_type, under.auto_referrals, under.auto_range) == (ldap3.SYNC, False, False)
+    assert under.server.allowed_referral_hosts == []
+    assert (under.server.get_info, under.check_names, under.lazy) == (ldap3.NONE, False, False)
+
+
+def test_an_exchange_starts_no_thread(connection: Connection, clock: Clock) -> None:
+    """As the strategies would that look for an answer every 50 ms."""
+    before = {thread.ident for thread in threading.enumerate() if "ldap3" in str(vars(thread))}
+    connection.bind("cn=x", PASSWORD, clock.soon())
+    connection.search(SEARCH, clock.soon())
+    assert {thread.ident for thread in threading.enumerate() if "ldap3" in str(vars(thread))} == before == set()
+
+
+def test_both_time_outs_are_set(connection: Connection) -> None:
+    under = connection._ldap
+    assert 0 < under.server.connect_timeout <= 1.0
+    assert under.receive_timeout == math.ceil(1.5)
+
+
+def test_a_bind_connects_once_and_is_the_first_thing_that_is_sent(
+    faulty: FaultyLdap, connection: Connection, clock: Clock
+) -> None:
+    """ldap3 would read the root entry and the schema around it."""
+    connection.bind("cn=x", PASSWORD, clock.soon())
+    assert (faulty.connections, faulty.binds, faulty.searches) == (1, [("cn=x", PASSWORD)], [])
+
+
+def test_a_dn_is_sent_as_the_directory_gave_it(faulty: FaultyLdap, connection: Connection, clock: Clock) -> None:
+    """Nothing takes it apart, nothing is put into it, and nothing of it is normalised."""
+    given = 'uid=a\\2Cb\\ +CN="x, y",  OU=Größe\\00,dc=Example'
+    faulty.on_search = entries((given, {}))
+    ((found,), _) = connection.search(SEARCH, clock.soon())
+    connection.bind(found.dn, PASSWORD, clock.soon())
+    assert faulty.binds == [(given, PASSWORD)]
+
+
+# Secrets
+
+
+def reachable(root: object) -> Iterator[object]:
+    """Everything that an object leads to, but not through modules, classes and functions."""
+    seen: set[int] = set()
+    left = [root]
+    while left:
+        thing = left.pop()
+        if id(thing) in seen or isinstance(thing, types.ModuleType | types.FunctionType | types.FrameType | type):
+            continue
+        seen.add(id(thing))
+        yield thing
+        left += gc.get_referents(thing)
+
+
+@pytest.mark.parametrize("code", [0, INVALID_CREDENTIALS, 4711])
+def test_no_password_stays_in_a_connection_or_its_request(
+    faulty: FaultyLdap, connection: Connection, clock: Clock, code: int
+) -> None:
+    """ldap3 keeps it as `password`, in `request`, and among the outstanding requests, and shows it in its repr."""
+    faulty.on_bind = result("bindResponse", code)
+    try:
+        connection.bind("cn=x", PASSWORD, clock.soon())
+    except Broken:
+        connection.close()
+    assert (connection._ldap.user, connection._ldap.password, connection._ldap.request) == (None, None, None)
+    kept = [thing for thing in reachable(connection) if isinstance(thing, str | bytes)]
+    assert "127.0.0.1" in kept
+    assert [thing for thing in kept if "Pa55" in str(thing)] == []
+    assert "Pa55" not in repr(connection._ldap) + repr(connection) + str(connection._ldap)
+
+
+def test_ldap3_logs_nothing(
+    faulty: FaultyLdap, connection: Connection, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert get_library_log_detail_level() == OFF
+    connection.bind("cn=x", PASSWORD, clock.soon())
+    faulty.on_bind = silence
+    with pytest.raises(Broken):
+        connection.bind("cn=x", PASSWORD, clock.soon(0.05))
+    assert caplog.records == []
+
+
+def test_importing_ldap3_warns_nobody_in_a_real_run() -> None:
+    """Only `-W` or a test run shows what pyasn1 says of ldap3."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHONW")}
+    program = "import radius2fa.directory.ldap"
+    done = run([executable, "-c", program], env=environment, capture_output=True, check=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+# Octets that no server should send
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        octets(b"0\x84\xff\xff\xff\xff" + b"x" * LONGEST_ANSWER),
+        octets(b"0\xff" + b"\xff" * LONGEST_ANSWER),
+    ],
+)
+def test_an_endless_answer_is_given_up(
+    faulty: FaultyLdap, connection: Connection, clock: Clock, answer: object
+) -> None:
+    faulty.on_search = answer  # type: ignore[assignment]
+    with pytest.raises(Broken, match="an answer of an impossible length"):
+        connection.search(SEARCH, clock.soon())
+
+
+def test_a_notice_of_disconnection_is_a_farewell(faulty: FaultyLdap, connection: Connection, clock: Clock) -> None:
+    """RFC 4511 section 4.4.1: an extended response to message 0, with this name."""
+    name = b"1.3.6.1.4.1.1466.20036"
+    body = bytes.fromhex("0a013404000400") + b"\x8a" + bytes([len(name)]) + name
+    notice = b"\x02\x01\x00\x78" + bytes([len(body)]) + body
+    faulty.on_search = octets(b"0" + bytes([len(notice)]) + notice)
+    with pytest.raises(Broken, match="the server takes leave"):
+        connection.search(SEARCH, clock.soon())
+
+
+def test_an_answer_to_start_tls_that_would_keep_ldap3_busy_for_hours_is_given_up(
+    faulty: FaultyLdap, connection: Connection, clock: Clock
+) -> None:
+    """Lengths that run over those around them double the work of ldap3's fast decoder with every four octets."""
+    levels = 30
+    end = 4 * levels + 4
+    nested = b"".join(b"\x30\x02\x30" + bytes([end - 4 * level - 4]) for level in range(levels)) + b"\x04\x00\x04\x00"
+    faulty.on_extended = octets(b"0" + bytes([len(nested)]) + nested)
+    with pytest.raises(Broken, match="the answer cannot be read"):
+        connection.start_tls(client_context(None), "localhost", clock.soon())
+
+
+def test_a_dn_that_is_no_utf_8_is_no_answer(faulty: FaultyLdap, connection: Connection, clock: Clock) -> None:
+    faulty.on_search = lambda message_id: entries(("uid=a,dc=x", {}))(message_id).replace(b"uid=a", b"uid=\xe4")
+    with pytest.raises(Broken, match="the answer cannot be read"):
+        connection.search(SEARCH, clock.soon())
+
+
+# Octets that servers do send
+
+
+def long_form(tag: int, *parts: bytes) -> bytes:
+    """An element whose length takes four octets, as Active Directory always writes it."""
+    value = b"".join(parts)
+    return bytes([tag, 0x84]) + len(value).to_bytes(4, "big") + value
+
+
+def integer(number: int) -> bytes:
+    return b"\x02\x04" + number.to_bytes(4, "big")
+
+
+def test_the_long_lengths_of_active_directory_are_read(
+    faulty: FaultyLdap, connection: Connection, clock: Clock
+) -> None:
+    body = bytes.fromhex("0a010004000400")
+    faulty.on_bind = lambda message_id: long_form(0x30, integer(message_id), long_form(0x61, body))
+    assert connection.bind("cn=x", PASSWORD, clock.soon()) == Result(0, "")
+
+
+def test_active_directory_names_the_operation_in_its_answer_to_start_tls(
+    faulty: FaultyLdap, connection: Connection, clock: Clock
+) -> None:
+    """RFC 4511 section 4.14.2 lets a server do so; OpenLDAP does not. TLS, which this server has not, would follow."""
+    body = bytes.fromhex("0a010004000400") + b"\x8a\x161.3.6.1.4.1.1466.20037"
+    faulty.on_extended = lambda message_id: long_form(0x30, integer(message_id), long_form(0x78, body))
+    with pytest.raises(Broken, match="no TLS"):
+        connection.start_tls(client_context(None), "localhost", clock.soon(0.3))
+
+
+def test_a_control_that_nobody_asked_for_is_passed_by(faulty: FaultyLdap, connection: Connection, clock: Clock) -> None:
+    """389 Directory Server, and so FreeIPA, adds one to a bind when the password is about to expire."""
+    body = bytes.fromhex("61070a010004000400")
+    name = b"\x04\x172.16.840.1.113730.3.4.5"
+    controls = long_form(0xA0, long_form(0x30, name, b"\x04\x0586400"))
+    faulty.on_bind = lambda message_id: long_form(0x30, integer(message_id), body, controls)
+    assert connection.bind("cn=x", PASSWORD, clock.soon()) == Result(0, "")
+
+
+# Opening
+
+
+def test_a_server_that_takes_no_connection_ends_in_the_connect_time_out(dialling: Dialling, clock: Clock) -> None:
+    """The kernel keeps no more than one connection for a listener that asks for none, and drops the others' packets."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as busy, socket.create_connection(busy.getsockname()):
+        endpoint = parse_url(f"ldap://127.0.0.1:{busy.getsockname()[1]}")
+        start = clock()
+        with pytest.raises(Broken, match="no connection in time"):
+            connect(endpoint, dialling, clock.soon(0.2))
+        assert 0.2 <= clock() - start < 1
+
+
+def test_without_a_socket_to_be_had_the_cause_is_told(dialling: Dialling, clock: Clock) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(Broken) as broken:
+            connect(parse_url("ldap://127.0.0.1:389"), dialling, clock.soon())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert broken.value.cause == "no connection: Too many open files"
+
+
+def test_a_connection_that_could_not_be_made_leaves_no_socket_open(dialling: Dialling, clock: Clock) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(Broken, match="no connection: Connection refused"):
+            connect(parse_url("ldap://127.0.0.1:1"), dialling, clock.soon())
+        gc.collect()
+
+
+# TLS
+
+
+@pytest.mark.parametrize("ldaps", [False, True])
+def test_the_socket_under_ldap3_is_a_verified_tls_one(slapd: Slapd, clock: Clock, *, ldaps: bool) -> None:
+    """By StartTLS too; ldap3 itself would check neither the certificate nor, on Python 3.12, an address in it."""
+    context = client_context(slapd.ca_file)
+    url = f"ldaps://127.0.0.1:{slapd.tls_port}" if ldaps else f"ldap://127.0.0.1:{slapd.port}"
+    made = dial(parse_url(url), Dialling(context, not ldaps, 1.0, 1.5, clock), clock.soon())
+    stream = made._ldap.socket._stream
+    assert isinstance(stream, ssl.SSLSocket)
+    assert (stream.context.verify_mode, stream.context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert stream.version() in ("TLSv1.2", "TLSv1.3")
+    assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+    assert verdict_of(made.bind(person_dn("nobody"), b"wrong", clock.soon())) is BindResult.WRONG_PASSWORD
+    made.close()
+    assert stream.fileno() == -1

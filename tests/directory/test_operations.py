@@ -1,0 +1,105 @@
+"""What is asked of ldap3, and what is made of its answers."""
+
+import contextlib
+
+import ldap3
+import pytest
+from ldap3.protocol.rfc4511 import LDAPMessage, ProtocolOp
+from ldap3.utils.asn1 import decode_message_fast, encode
+
+from radius2fa.directory.operations import (
+    Found,
+    Operation,
+    Result,
+    Search,
+    bind_operation_of,
+    found_of,
+    result_of,
+    search_operation_of,
+    start_tls_operation,
+)
+from tests.servers.faulty_ldap import INVALID_CREDENTIALS, SUCCESS, entries, result
+
+CONNECTION = ldap3.Connection(ldap3.Server("nowhere", get_info=ldap3.NONE), check_names=False)
+
+
+def octets_of(operation: Operation) -> str:
+    """As they are sent, in message 1, in hexadecimal digits."""
+    message = LDAPMessage()
+    message["messageID"] = 1
+    message["protocolOp"] = ProtocolOp().setComponentByName(operation.kind, operation.request)
+    return bytes(encode(message)).hex()
+
+
+def read(octets: bytes) -> dict[str, object]:
+    """As ldap3 reads one message."""
+    return dict(CONNECTION.strategy.decode_response_fast(decode_message_fast(octets)))
+
+
+def test_rfc_4511_section_4_2_a_bind_is_version_3_and_simple() -> None:
+    """SEQUENCE { 1, [APPLICATION 0] { 3, "cn=x", [0] "pw" } }, written out by hand."""
+    assert octets_of(bind_operation_of("cn=x", b"pw")) == "3012020101600d0201030404636e3d7880027077"
+
+
+@pytest.mark.parametrize("password", ["a\u00adb", "\uff21", "A\u0308", "\u00a0", "\x07"])
+def test_saslprep_never_touches_a_password(password: str) -> None:
+    """A soft hyphen, a full-width letter, an umlaut in two parts, a hard blank, a bell: no text would pass."""
+    assert octets_of(bind_operation_of("cn=x", password.encode())).endswith(password.encode().hex())
+
+
+def test_a_password_that_is_no_utf_8_is_sent_as_it_is() -> None:
+    assert octets_of(bind_operation_of("cn=x", b"\xff\xfe")).endswith("8002fffe")
+
+
+def test_rfc_4511_section_4_5_1_a_search_never_dereferences_aliases() -> None:
+    """The filter is (uid=a), the limits are 2 entries and 4 seconds, and values are wanted too."""
+    search = Search("dc=x", ldap3.SUBTREE, "(uid=a)", ("uid",), 2, 4)
+    expected = "302b0201016326040464633d780a01020a0100020102020104010100a30804037569640401613005"
+    assert octets_of(search_operation_of(search)) == expected + "0403756964"
+
+
+def test_rfc_4511_section_4_14_start_tls() -> None:
+    assert octets_of(start_tls_operation()).endswith("8016" + b"1.3.6.1.4.1.1466.20037".hex())
+
+
+def test_an_operation_shows_no_password() -> None:
+    assert repr(bind_operation_of("cn=x", b"Pa55")) == "Operation(bindRequest)"
+
+
+def test_a_result_is_its_code_and_what_was_said() -> None:
+    assert result_of(read(result("bindResponse", 49, "nein, Äpfel")(300))) == Result(49, "nein, Äpfel")
+
+
+def test_an_entry_is_its_dn_and_the_octets_of_its_values() -> None:
+    octets = entries(("uid=ä,dc=x", {"entryUUID": [b"one"], "CN": [b"a", b"\xff"], "empty": []}))(1)
+    attributes = {"entryuuid": (b"one",), "cn": (b"a", b"\xff"), "empty": ()}
+    assert found_of(read(octets)) == Found("uid=ä,dc=x", attributes)
+
+
+def test_a_dn_that_is_no_utf_8_is_not_guessed_at() -> None:
+    """ldap3 would take it for Latin-1, and the bind would go to another entry."""
+    octets = entries(("uid=a,dc=x", {}))(1).replace(b"uid=a", b"uid=\xe4")
+    answer = read(octets)
+    assert answer["dn"] == "uid=ä,dc=x"
+    with pytest.raises(UnicodeDecodeError):
+        found_of(answer)
+
+
+@pytest.mark.parametrize("said", ["", "no", "80090308: LdapErr: DSID-0C09042A, data 52e, v3839"])
+def test_no_altered_octet_makes_a_success_of_a_refusal_but_that_of_the_code(said: str) -> None:
+    """All alterations of one octet: ldap3's fast decoder is lenient, and this is how far it goes."""
+    refusal = result("bindResponse", INVALID_CREDENTIALS, said)(5)
+    successes = set()
+    for at in range(len(refusal)):
+        for octet in range(256):
+            altered = refusal[:at] + bytes([octet]) + refusal[at + 1 :]
+            with contextlib.suppress(Exception):
+                if result_of(read(altered)).code == SUCCESS:
+                    successes.add((at, octet))
+    assert successes == {(9, 0)}
+    assert refusal[7:10] == b"\x0a\x01\x31"
+
+
+def test_a_result_is_one_line_of_bounded_length_in_a_log() -> None:
+    assert str(Result(49, "80090308: \x00\nno" + "x" * 500)) == "invalidCredentials (49): 80090308:   no" + "x" * 186
+    assert str(Result(4711, "")) == "result (4711)"

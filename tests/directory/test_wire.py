@@ -1,0 +1,124 @@
+"""The octets under ldap3: deadlines for whole exchanges, and a largest answer."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from radius2fa.directory.wire import LONGEST_ANSWER, Broken, Wire
+from tests.directory.conftest import Clock
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two ends of a connection over the loopback: ours, and the server's."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@pytest.fixture
+def server(pair: tuple[socket.socket, socket.socket]) -> socket.socket:
+    return pair[1]
+
+
+@pytest.fixture
+def wire(pair: tuple[socket.socket, socket.socket], clock: Clock) -> Wire:
+    made = Wire(pair[0], clock)
+    made.begin(clock.soon())
+    return made
+
+
+def test_octets_go_both_ways(wire: Wire, server: socket.socket) -> None:
+    wire.sendall(b"request")
+    assert server.recv(100) == b"request"
+    server.sendall(b"answer")
+    assert wire.recv(3) + wire.recv(100) == b"answer"
+
+
+def test_tcp_nodelay_is_set(pair: tuple[socket.socket, socket.socket], clock: Clock) -> None:
+    assert pair[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
+    Wire(pair[0], clock)
+    assert pair[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_an_answer_that_keeps_coming_ends_at_the_deadline(wire: Wire, server: socket.socket, clock: Clock) -> None:
+    """An octet a second, each of them within any time-out for a read; the fifth comes too late."""
+    wire.sendall(b"request")
+    for _ in range(4):
+        server.sendall(b"x")
+        assert wire.recv(100) == b"x"
+        clock.advance(1)
+    server.sendall(b"x")
+    with pytest.raises(Broken, match="no answer in time") as broken:
+        wire.recv(100)
+    assert (broken.value.sent, broken.value.late) == (True, True)
+
+
+def test_silence_ends_at_the_deadline(wire: Wire, clock: Clock) -> None:
+    wire.begin(clock.soon(0.05))
+    with pytest.raises(Broken, match="no answer in time") as broken:
+        wire.recv(100)
+    assert (broken.value.sent, broken.value.late) == (True, True)
+
+
+def test_nothing_is_sent_after_the_deadline(wire: Wire, server: socket.socket, clock: Clock) -> None:
+    clock.advance(5)
+    with pytest.raises(Broken, match="no answer in time") as broken:
+        wire.sendall(b"request")
+    assert (broken.value.sent, broken.value.late) == (False, True)
+    wire.close()
+    assert server.recv(100) == b""
+
+
+def test_a_request_that_nobody_reads_ends_at_the_deadline(wire: Wire, clock: Clock) -> None:
+    wire.begin(clock.soon(0.1))
+    with pytest.raises(Broken, match="no answer in time") as broken:
+        wire.sendall(bytes(1 << 26))
+    assert (broken.value.sent, broken.value.late) == (True, True)
+
+
+def test_an_answer_has_a_largest_size_and_the_next_one_is_counted_anew(
+    wire: Wire, server: socket.socket, clock: Clock
+) -> None:
+    piece = b"x" * 4096
+    for _ in range(2):
+        wire.begin(clock.soon())
+        for _ in range(LONGEST_ANSWER // len(piece)):
+            server.sendall(piece)
+            received = wire.recv(len(piece))
+            while len(received) < len(piece):
+                received += wire.recv(len(piece) - len(received))
+    server.sendall(b"x")
+    with pytest.raises(Broken, match="an answer of an impossible length"):
+        wire.recv(1)
+
+
+def test_the_end_of_the_stream_is_broken(wire: Wire, server: socket.socket) -> None:
+    server.close()
+    with pytest.raises(Broken, match="the server closed the connection") as broken:
+        wire.recv(100)
+    assert (broken.value.sent, broken.value.late) == (True, False)
+
+
+def test_a_closed_wire_is_broken_and_may_be_shut_down_and_closed_again(wire: Wire) -> None:
+    wire.close()
+    for use in (lambda: wire.sendall(b"x"), lambda: wire.recv(1)):
+        with pytest.raises(Broken, match="the connection broke: Bad file descriptor"):
+            use()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        wire.shutdown(socket.SHUT_RDWR)
+    wire.close()
+
+
+def test_a_word_that_nobody_asked_for_is_noticed(wire: Wire, server: socket.socket) -> None:
+    assert wire.silent() is True
+    server.sendall(b"farewell")
+    assert wire.silent() is False
+
+
+def test_a_fault_passes_through_ldap3_as_it_is() -> None:
+    """ldap3 makes other exceptions, with other words, of every OSError."""
+    assert issubclass(Broken, OSError) is False
