@@ -1,5 +1,6 @@
 """Owns the server's process: reactor, log, signals, the word to systemd."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
     service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=[log_logins(log)])
     globalLogBeginner.beginLoggingTo([_TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
     service.start()
+
+    # All that start-up made is here to stay, and need not be looked through again and again.
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
     def ready() -> None:
         log.info("ready", version=__version__, listen=[f"{host} port {port}" for host, port in service.addresses])

@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import OperationalError
 
 from radius2fa.config.model import Store as Settings
 from radius2fa.login.ports import Unavailable
@@ -17,6 +18,7 @@ from radius2fa.store.sqlite import sqlite_engine
 
 Progress = Callable[[str, int, int], None]
 
+_TRIES = 5
 _PATIENCE = 60.0  # seconds that an upgrade waits for another one on a SQLite file
 _ADVISORY_LOCK = 0x7261646975733266  # "radius2f"; any number that no other program is likely to use
 
@@ -36,12 +38,29 @@ def upgrade(settings: Settings, progress: Progress) -> None:
     with translated():
         engine = _engine(settings)
         try:
-            with engine.begin() as connection:
-                if connection.dialect.name == "postgresql":
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
-                _upgrade(connection, progress)
+            _patiently(lambda: _in_one_transaction(engine, progress))
         finally:
             engine.dispose()
+
+
+def _patiently(run: Callable[[], None]) -> None:
+    """Try again where two begin with one empty SQLite file: while one makes its log, the other is not let wait."""
+    for _ in range(_TRIES - 1):
+        try:
+            run()
+        except OperationalError as error:
+            if "database is locked" not in str(error.orig):
+                raise
+        else:
+            return
+    run()
+
+
+def _in_one_transaction(engine: Engine, progress: Progress) -> None:
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+        _upgrade(connection, progress)
 
 
 def _upgrade(connection: Connection, progress: Progress) -> None:

@@ -116,7 +116,7 @@ def test_a_status_server_gets_no_answer_while_the_directory_is_down(frail: House
     with frail.nas("vpn") as nas:
         nas.send(wire.status_server(secret=nas.secret, identifier=nas.next_identifier()))
         line = dropped(frail, "vpn", "backend-unavailable")
-        assert line["received"] == "STATUS_SERVER 0"
+        assert line["received"] == "STATUS_SERVER id=0"
         assert nas.silent()
     frail.slapd.start()
     shown = radclient([], frail.program.port, frail.secret("vpn"), kind="status")

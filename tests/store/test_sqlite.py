@@ -179,15 +179,15 @@ def test_closing_leaves_one_file_without_a_log(store: Store, settings: Settings)
 
 
 HOT = {
-    "standing": ledger._STANDING,
-    "held": ledger._HELD,
-    "end a challenge": ledger._END,
+    "standing": ledger._STANDING._statement,
+    "held": ledger._HELD._statement,
+    "end a challenge": ledger._END._statement,
     "remember": ledger._REMEMBER,
-    "lock": accounts._LOCK,
+    "lock": accounts._LOCK._statement,
     "count": accounts._COUNT,
     "forget": accounts._FORGET,
     "by name": accounts._BY_NAME,
-    "burn": burn._SWAP_OF,
+    "burn": burn._SWAP_OF._statement,
     "recent": journal._RECENT,
     "tokens of a person": tokens._OF,
     "active tokens": tokens._ACTIVE.params(subjects=["alice-id"]),
