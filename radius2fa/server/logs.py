@@ -5,11 +5,10 @@ import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
+from structlog.typing import FilteringBoundLogger, Processor
 
 from radius2fa.config.model import Log
 from radius2fa.login.ports import Result
-from radius2fa.printable import printable
 from radius2fa.server.login import Login, Observer
 
 
@@ -18,24 +17,19 @@ def open_log(settings: Log, stream: TextIO = sys.stderr) -> FilteringBoundLogger
     last: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=True)
         if settings.format == "json"
-        else structlog.processors.LogfmtRenderer(key_order=["time", "level", "event"], bool_as_flag=False)
+        # Every value as its repr, which escapes control characters and whatever else prints nothing.
+        else structlog.processors.KeyValueRenderer(key_order=["time", "level", "event"])
     )
     logger: FilteringBoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            _escape,
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
-    )
+    ).bind()  # or every line would be bound anew
     return logger
-
-
-def _escape(_: object, __: str, event: EventDict) -> EventDict:
-    """Escape what could begin a line, steer a terminal or turn the direction of writing."""
-    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def log_logins(log: FilteringBoundLogger) -> Observer:

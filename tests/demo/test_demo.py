@@ -85,7 +85,7 @@ def test_the_qr_code_is_the_token_s(running: Demo) -> None:
 def test_a_datagram_that_is_dropped_is_told_with_its_remedy(running: Demo) -> None:
     first, _ = running.commands("radclient")
     assert received(first.replace("radclient", "radclient -r 1 -t 0.2").replace("testing123", "wrong")) == []
-    assert "Compare the shared secret on both sides." in running.wait_for_line("event=dropped")
+    assert "Compare the shared secret on both sides." in running.wait_for_line("event='dropped'")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -42,8 +42,8 @@ def test_the_readable_form_begins_with_time_level_and_event() -> None:
     stream = io.StringIO()
     log_logins(open_log(Log(), stream))(a_login())
     time, level, event, *_ = stream.getvalue().split(" ")
-    assert time.startswith("time=2")
-    assert (level, event) == ("level=info", "event=accepted")
+    assert time.startswith("time='2")
+    assert (level, event) == ("level='info'", "event='accepted'")
 
 
 @pytest.mark.parametrize("format_", ["readable", "json"])
