@@ -143,8 +143,11 @@ class Nas:
         return status.octets[1] == status.asked.identifier and status.code == ACCEPT
 
 
-def at_once(requests: Iterable[tuple[Nas, Asked]]) -> list[Reply]:
-    """Send requests, each by a socket of its own, in one go; return their replies, in the same order."""
+def at_once(requests: Iterable[tuple[Nas, Asked]], *, again_after: float = LIMIT) -> list[Reply]:
+    """Send requests, each by a socket of its own, in one go; return their replies, in the same order.
+
+    What has no answer while nothing comes for `again_after` seconds is sent again, as clients do.
+    """
     pairs = list(requests)
     replies: dict[int, Reply] = {}
     with selectors.DefaultSelector() as waiting:
@@ -154,9 +157,12 @@ def at_once(requests: Iterable[tuple[Nas, Asked]]) -> list[Reply]:
         for nas, asked in pairs:
             began.append(time.monotonic())
             nas.send(asked)
+        until = time.monotonic() + LIMIT
         while len(replies) < len(pairs):
-            ready = waiting.select(LIMIT)
-            assert ready, f"{len(replies)} of {len(pairs)} requests answered within {LIMIT} s"
+            ready = waiting.select(again_after)
+            assert time.monotonic() < until, f"{len(replies)} of {len(pairs)} requests answered within {LIMIT} s"
+            for nas, asked in () if ready else (pairs[key.data] for key in waiting.get_map().values()):
+                nas.send(asked)
             for key, _ in ready:
                 nas, asked = pairs[key.data]
                 replies[key.data] = Reply(nas.receive(), asked, time.monotonic() - began[key.data])
