@@ -47,8 +47,13 @@ class Store:
     _keep_seconds: float
 
     def probe(self) -> None:
-        """Ask the database for something. Unavailable, if it does not answer."""
-        self._database.read(lambda connection: connection.execute(_REVISION).all())
+        """Ask the database for a transaction, as a login does: one that can only be read accepts nobody.
+
+        Raises:
+            Unavailable: it does not answer, or another process keeps it from being written to.
+
+        """
+        self._database.write(lambda connection: connection.execute(_REVISION).all())
 
     def sweep(self, when: float) -> None:
         """Delete the challenges that have expired at `when` (Unix seconds), and the journal's rows that are too old."""

@@ -104,6 +104,8 @@ def test_a_database_that_another_process_locks_is_unavailable_in_time_and_recove
             store.ledger.accept(BURN, ACCEPTED, None)
         assert 0.15 < time.monotonic() - before < 2.0
         assert store.ledger.standing("alice-id").tokens == (PHONE,)  # readers do not wait
+        with pytest.raises(Unavailable, match=r"^database: database is locked$"):
+            store.probe()  # no login succeeds now, so clients had better ask elsewhere
         other.execute("ROLLBACK")
     assert store.ledger.accept(BURN, ACCEPTED, None) is None
 
