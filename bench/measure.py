@@ -2,14 +2,20 @@
 
 import statistics
 import time
-from collections.abc import Iterator
+import timeit
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address, ip_network
 
 from bench.peer import freeradius as peer
 from bench.process import beside, cpu, figures, overrun, resident
 from bench.server import radius2fa
 from bench.world import SECRET, Person, Server, Turns, World
+from radius2fa.login.policy import Rule, Rules
+from radius2fa.login.ports import Entry
+from radius2fa.store.adding import MOST_ACTIVE
 
 WINDOW = 32  # logins in flight
 WARM_UP = 200  # logins of the peer that are not counted; ours are the cold pass
@@ -31,12 +37,13 @@ class Size:
     growth_logins: int = 250
     flood_rate: int = 20_000
     flood_seconds: int = 12
+    imported: int = 100_000
 
 
 FULL = Size()
 QUICK = Size(
     people=600, starts=1, rounds=2, logins=150, steady_seconds=2, few_tokens=200, many_tokens=2_000, growth_steps=1,
-    growth_logins=100, flood_seconds=2,
+    growth_logins=100, flood_seconds=2, imported=2_000,
 )  # fmt: skip
 
 
@@ -104,31 +111,65 @@ def flood(server: Server, turns: Turns, size: Size) -> dict:
 
 
 def growth(world: World, size: Size) -> dict:
-    """Compare two servers, one with few tokens and one with many, by logins of the same people, in alternation."""
+    """Compare two servers, one with few tokens and one with many."""
     crowd = world.crowd[: size.few_tokens]
-    turns = Turns(crowd)
     with ExitStack() as stack:
         few = stack.enter_context(radius2fa(world, "few", crowd))
         many = stack.enter_context(radius2fa(world, "many", crowd, strangers=size.many_tokens - size.few_tokens))
-        warm_up = turns.take(len(crowd), 8)
-        for server in (few, many):
-            drive(server, warm_up, window=WINDOW)
-        pairs = [pair for _ in range(size.growth_steps) for pair in growth_step(few, many, turns, size)]
-        return {
-            "few_us": round(statistics.median(few["cpu_us"] for few, _ in pairs)),
-            "many_us": round(statistics.median(many["cpu_us"] for _, many in pairs)),
-            "ratios": [round(many["cpu_us"] / few["cpu_us"], 3) for few, many in pairs],
-            "refused": sum(one["sent"] - one["accept"] for pair in pairs for one in pair),
+        found = compared(few, many, crowd, size)
+        return found | {
             "resident_few_mb": round(resident(few.pid), 1),
             "resident_many_mb": round(resident(many.pid), 1),
         }
 
 
-def growth_step(few: Server, many: Server, turns: Turns, size: Size) -> Iterator[tuple[dict, dict]]:
+def tokens(world: World, size: Size) -> dict:
+    """Compare two servers, one whose users have one token each, and one whose users have as many as they may."""
+    crowd = world.crowd[: size.few_tokens]
+    with ExitStack() as stack:
+        one = stack.enter_context(radius2fa(world, "few", crowd))
+        eight = stack.enter_context(radius2fa(world, "eight", crowd, each=MOST_ACTIVE))
+        return compared(one, eight, crowd, size)
+
+
+def policy() -> dict:
+    """Choose among 200 rules, the last of which matches, with each condition in turn; return the slowest."""
+    entry = Entry("id", "uid=u,dc=example", "U", "u", frozenset(f"cn=group{number},dc=example" for number in range(30)))
+    address = ip_address("192.0.2.1")
+    condition: dict[str, Callable[[int], dict]] = {
+        "users": lambda number: {"users": frozenset({f"other{number}"})},
+        "groups": lambda number: {"groups": frozenset({f"cn=other{number},dc=example"})},
+        "networks": lambda number: {"networks": tuple(ip_network(f"10.{part}.{number}.0/24") for part in range(3))},
+    }
+    slowest = {}
+    for name, made in condition.items():
+        rules = Rules.of([*(Rule(f"rule{number}", **made(number)) for number in range(199)), Rule("last")])
+        assert rules.choose("vpn", entry, address).name == "last"
+        runs = timeit.repeat(partial(rules.choose, "vpn", entry, address), number=1000, repeat=5)
+        slowest[name] = round(1e6 * statistics.median(runs) / 1000, 1)
+    return slowest
+
+
+def compared(one: Server, other: Server, crowd: list[Person], size: Size) -> dict:
+    """Compare two servers by logins of the same people, in alternation."""
+    turns = Turns(crowd)
+    warm_up = turns.take(len(crowd), 8)
+    for server in (one, other):
+        drive(server, warm_up, window=WINDOW)
+    pairs = [pair for _ in range(size.growth_steps) for pair in steps(one, other, turns, size)]
+    return {
+        "one_us": round(statistics.median(mine["cpu_us"] for mine, _ in pairs)),
+        "other_us": round(statistics.median(theirs["cpu_us"] for _, theirs in pairs)),
+        "ratios": [round(theirs["cpu_us"] / mine["cpu_us"], 3) for mine, theirs in pairs],
+        "refused": sum(each["sent"] - each["accept"] for pair in pairs for each in pair),
+    }
+
+
+def steps(one: Server, other: Server, turns: Turns, size: Size) -> Iterator[tuple[dict, dict]]:
     """Let everyone log in once on both servers, in small lots, and yield the figures of each lot on both."""
     for lot in range(size.few_tokens // size.growth_logins):
         crowd = turns.take(size.growth_logins, 4)
         # Whoever comes second finds the directory's caches warm: the order changes from lot to lot.
-        order = (few, many) if lot % 2 == 0 else (many, few)
+        order = (one, other) if lot % 2 == 0 else (other, one)
         found = {server.pid: drive(server, crowd, window=WINDOW) for server in order}
-        yield found[few.pid], found[many.pid]
+        yield found[one.pid], found[other.pid]

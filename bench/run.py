@@ -10,31 +10,21 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import measure
+from bench import importing, measure
+from bench.judge import JUDGES, Line, median
 from bench.measure import Size
 from bench.peer import freeradius as peer
 from bench.server import CACHE_SECONDS, radius2fa
 from bench.world import Turns, World, world
 
-PARTS = ("ready", "rate", "steady", "growth", "flood")
+PARTS = ("ready", "rate", "steady", "flood", "growth", "tokens", "policy", "import")
 LIMIT = 8 * 60  # seconds for the whole run, whatever happens
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One figure with its target."""
-
-    name: str
-    figure: str
-    target: str
-    met: bool
 
 
 def main() -> None:
@@ -132,6 +122,9 @@ def run(chosen: tuple[str, ...], size: Size, console: Console) -> dict:
             with_one_server(people, size, part)
         few, many = f"{size.few_tokens:,}", f"{size.many_tokens:,}"
         part("growth", f"{few} tokens against {many}", lambda: measure.growth(people, size))
+        part("tokens", "one token each against eight", lambda: measure.tokens(people, size))
+    part("policy", "200 rules", measure.policy)
+    part("import", f"{size.imported:,} tokens", lambda: importing.importing(size.imported))
     return found
 
 
@@ -146,81 +139,6 @@ def with_one_server(people: World, size: Size, part: Callable) -> None:
         part("steady", words, lambda: measure.steady(server, turns, size))
         words = f"{size.steady_rate} logins/s for {size.flood_seconds} s beside {size.flood_rate:,} datagrams/s"
         part("flood", words, lambda: measure.flood(server, turns, size))
-
-
-def below(name: str, figure: float, limit: float, unit: str) -> Line:
-    """Return the line of a figure that may not be above its target."""
-    return Line(name, f"{figure:g}{unit}", f"<= {limit:g}{unit}", figure <= limit)
-
-
-def judge_ready(found: dict) -> list[Line]:
-    """Return the lines of the start."""
-    return [below("ready after", found["seconds"], 1.5, " s")]
-
-
-def judge_rate(found: dict) -> list[Line]:
-    """Return the lines of the rate and of the comparison."""
-    all_passes = [found["cold"], *found["warm"], *found["peer"]]
-    sent, let_in = (sum(one[name] for one in all_passes) for name in ("sent", "accept"))
-    lines = [
-        Line("logins accepted, with the peer's", f"{let_in}/{sent}", "all", let_in == sent),
-        below("CPU of the server, a warm login", median(found["warm"], "cpu_us"), 800, " us"),
-    ]
-    if found["ratios"]:
-        ratio = statistics.median(found["ratios"])
-        each = " ".join(f"{value:.2f}" for value in found["ratios"])
-        lines.append(Line("rate against FreeRADIUS", f"{ratio:.2f} (median of {each})", ">= 0.2", ratio >= 0.2))  # noqa: PLR2004
-    return lines
-
-
-def median(of: list[dict], name: str) -> float:
-    """Return the median of one figure over several passes."""
-    return statistics.median(one[name] for one in of)
-
-
-def judge_steady(found: dict) -> list[Line]:
-    """Return the lines of the steady rate."""
-    figure = f"p99 {found['p99_ms']} ms, p50 {found['p50_ms']} ms; {accepted(found)} accepted"
-    met = found["accept"] == found["sent"] and found["p99_ms"] < 20  # noqa: PLR2004
-    return [Line(f"at {found['per_second']:.0f} logins/s", figure, "p99 < 20 ms", met)]
-
-
-def accepted(found: dict) -> str:
-    """Return how many of how many were let in."""
-    return f"{found['accept']}/{found['sent']}"
-
-
-def judge_growth(found: dict) -> list[Line]:
-    """Return the lines of the growth."""
-    ratio = statistics.median(found["ratios"])
-    figure = f"{ratio:.2f} (median of {len(found['ratios'])}; {found['many_us']} us against {found['few_us']} us)"
-    met = ratio <= 1.1 and not found["refused"]  # noqa: PLR2004
-    return [
-        Line("CPU of a login, many tokens against few", figure, "<= 1.1", met),
-        below("resident memory, many tokens", found["resident_many_mb"], 120, " MB"),
-    ]
-
-
-def judge_flood(found: dict) -> list[Line]:
-    """Return the lines of the flood."""
-    honest, poured = found["honest"], found["flood"]
-    figure = (
-        f"{accepted(honest)} accepted, {honest['answered at once']} at the first sending; p99 {honest['p99_ms']} ms"
-    )
-    met = honest["accept"] == honest["sent"] == honest["answered at once"]
-    return [
-        Line(f"honest logins beside {poured['per_second']:,} datagrams/s", figure, "all", met),
-        Line("datagrams that the kernel threw away then", f"{found['overrun']:,}", "0", found["overrun"] == 0),
-    ]
-
-
-JUDGES = {
-    "ready": judge_ready,
-    "rate": judge_rate,
-    "steady": judge_steady,
-    "growth": judge_growth,
-    "flood": judge_flood,
-}
 
 
 def passes(found: dict) -> Table:

@@ -46,15 +46,15 @@ secret = "{secret}"
 
 
 @contextmanager
-def radius2fa(world: World, name: str, crowd: list[Person], strangers: int = 0) -> Iterator[Server]:
-    """Run our server, ready to answer, with a token for each of the crowd and for as many strangers.
+def radius2fa(world: World, name: str, crowd: list[Person], strangers: int = 0, each: int = 1) -> Iterator[Server]:
+    """Run our server, ready to answer, with `each` tokens for each of the crowd and one for as many strangers.
 
     The folder `name` holds its state and is filled when it is used first.
     """
     port, folder = free_port(), world.folder / name
     if not folder.exists():
         folder.mkdir()
-        fill(folder, crowd, strangers)
+        fill(folder, crowd, strangers, each)
     configuration, log = folder / "radius2fa.toml", folder / "output.log"
     configuration.write_text(
         CONFIGURATION.format(
@@ -75,8 +75,11 @@ def radius2fa(world: World, name: str, crowd: list[Person], strangers: int = 0) 
         yield Server(pid, port, time.perf_counter() - start)
 
 
-def fill(folder: Path, crowd: list[Person], strangers: int) -> None:
-    """Make a store with a TOTP token for each of the crowd and for so many others, who never log in."""
+def fill(folder: Path, crowd: list[Person], strangers: int, each: int) -> None:
+    """Make a store with TOTP tokens for each of the crowd and one for so many others, who never log in.
+
+    Of several tokens, the one that its owner uses is the oldest.
+    """
     key_file = folder / "master.key"
     key_file.write_bytes(base64.b64encode(os.urandom(32)))
     key_file.chmod(0o400)
@@ -84,6 +87,7 @@ def fill(folder: Path, crowd: list[Person], strangers: int) -> None:
     upgrade(settings, lambda *_: None)
     store = open_store(settings, KeyRing.read(key_file), threads=1, clock=time.monotonic, random=os.urandom)
     owners = [(person.subject, person.name, person.seed) for person in crowd]
+    owners += [(subject, name, os.urandom(20)) for subject, name, _ in owners for _ in range(each - 1)]
     owners += [(str(uuid.uuid4()), f"stranger-{number}", os.urandom(20)) for number in range(strangers)]
     tokens = [
         NewToken(Token(str(uuid.uuid4()), Kind.TOTP, seed), subject, name, serial=f"S{number:07d}")

@@ -1,6 +1,7 @@
 """Owns `radius2fa check`: every fault of the configuration at once, then whether all that logins need is there."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,6 @@ from radius2fa.cli.verdict import Check, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from radius2fa.config.faults import Fault
     from radius2fa.config.load import Reading
     from radius2fa.config.model import Settings
 
@@ -36,35 +36,13 @@ def check(
     from radius2fa.config.load import read  # noqa: PLC0415 - heavy
 
     path = CONFIG.get()
-    reading = read(path)
+    reading = read(path, now=time.time())
     checks = list(_of_configuration(path, reading))
     if reading.settings and not offline:
         checks += _live(reading.settings)
     code = exit_code(one.verdict for one in checks)
     (_print_json if as_json else _print_table)(checks, code)
     raise typer.Exit(code)
-
-
-def reply_faults(settings: "Settings", path: Path) -> "tuple[Fault, ...]":
-    """Return what is wrong with the reply attributes of the policies, by the dictionaries."""
-    from radius2fa.config.faults import Fault, written  # noqa: PLC0415 - heavy
-    from radius2fa.config.lines import line_of, lines_of  # noqa: PLC0415 - as above
-    from radius2fa.config.places import shipped  # noqa: PLC0415 - as above
-    from radius2fa.radius.dictionary import Dictionary  # noqa: PLC0415 - as above
-
-    if not any(policy.reply for policy in settings.policy):
-        return ()
-    dictionary, lines = Dictionary.load(shipped("dictionaries")), lines_of(path.read_text(encoding="utf-8"))
-    faults = []
-    for place, policy in enumerate(settings.policy):
-        for name, values in policy.reply.items():
-            key = ("policy", place, "reply", name)
-            for value in values if isinstance(values, tuple) else (values,):
-                try:
-                    dictionary.encode(name, value)
-                except ValueError as wrong:
-                    faults.append(Fault(path, line_of(key, lines), written(key), str(wrong), "Correct it."))
-    return tuple(faults)
 
 
 def exit_code(verdicts: "Iterable[Verdict]") -> int:
@@ -74,9 +52,12 @@ def exit_code(verdicts: "Iterable[Verdict]") -> int:
 
 
 def _of_configuration(path: Path, reading: "Reading") -> "Iterator[Check]":
+    from radius2fa.config.load import located  # noqa: PLC0415 - heavy
+    from radius2fa.server.replies import replies  # noqa: PLC0415 - heavy
+
     faults = reading.faults
     if reading.settings:
-        faults += reply_faults(reading.settings, path)
+        faults += located(path, replies(reading.settings).faults)
     for verdict, found in ((Verdict.FAULT, faults), (Verdict.WARNING, reading.warnings)):
         for one in found:
             place = str(one.file) if one.line is None else f"{one.file}:{one.line}"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.config.faults import Fault
     from radius2fa.config.model import Settings
     from radius2fa.directory.ldap import LdapDirectory
+    from radius2fa.login.case import House
+    from radius2fa.server.replies import UnusableReplies
     from radius2fa.store.engine import Store
 
 NO = 1
@@ -52,8 +54,10 @@ def open_settings() -> "Settings":
         raise
 
 
-def open_store(settings: "Settings") -> "Store":
+def open_store(settings: "Settings", by: str | None = None) -> "Store":
     """Return the open store. A wrong key or wrong tables end the program with 78.
+
+    `by` is whom the record of administration names; None is the person at the command line.
 
     Raises:
         Unavailable: the database does not answer.
@@ -62,23 +66,56 @@ def open_store(settings: "Settings") -> "Store":
     import os  # noqa: PLC0415 - as the others, only where needed
     import time  # noqa: PLC0415 - as above
 
+    from radius2fa.cli.actor import actor  # noqa: PLC0415 - as above
     from radius2fa.store import engine, seal  # noqa: PLC0415 - heavy
 
     try:
         keys = seal.KeyRing.read(settings.store.key_file)
-        threads = settings.server.threads
-        return engine.open_store(settings.store, keys, threads=threads, clock=time.monotonic, random=os.urandom)
+        return engine.open_store(
+            settings.store,
+            keys,
+            threads=settings.server.threads,
+            clock=time.monotonic,
+            random=os.urandom,
+            actor=actor() if by is None else by,
+        )
     except (seal.BadKeyFile, engine.BadUrl, engine.SchemaTooOld, engine.SchemaTooNew) as wrong:
         fail(MISCONFIGURED, str(wrong))
 
 
-def open_directory(settings: "Settings") -> "LdapDirectory":
-    """Return the directory; it connects when it is first asked. Unusable settings end the program with 78."""
+def open_directory(settings: "Settings", *, for_policy: bool = True) -> "LdapDirectory":
+    """Return the directory, which connects when it is first asked.
+
+    It tells of people what the policy speaks of, or, not `for_policy`, who they are and no more.
+
+    Unusable settings end the program with 78.
+    """
     import time  # noqa: PLC0415 - as above
 
     from radius2fa.directory.ldap import LdapDirectory  # noqa: PLC0415 - heavy
+    from radius2fa.directory.wanted import NOTHING_MORE  # noqa: PLC0415 - as the others
+    from radius2fa.server.wanted import wanted  # noqa: PLC0415 - heavy
 
     try:
-        return LdapDirectory(settings.directory[0], time.monotonic)
+        return LdapDirectory(settings.directory[0], time.monotonic, wanted(settings) if for_policy else NOTHING_MORE)
     except ValueError as wrong:
         fail(MISCONFIGURED, f"directory: {wrong}")
+
+
+def open_house(settings: "Settings", store: "Store", directory: "LdapDirectory") -> "House":
+    """Return what logins are decided with, as the server has it. Unusable policies end the program with 78."""
+    from radius2fa.server.replies import UnusableReplies  # noqa: PLC0415 - heavy
+    from radius2fa.server.wiring import house  # noqa: PLC0415 - heavy
+
+    try:
+        return house(settings, store, directory)
+    except UnusableReplies as wrong:
+        refuse_replies(wrong)
+
+
+def refuse_replies(wrong: "UnusableReplies") -> NoReturn:
+    """Print what is wrong with the replies of the policies, with the lines of the file, and end the program with 78."""
+    from radius2fa.config.load import located  # noqa: PLC0415 - heavy
+
+    refuse(located(CONFIG.get(), wrong.faults))
+    raise wrong

@@ -2,7 +2,9 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
 
 from radius2fa.cli.opening import NO, fail, open_directory
 from radius2fa.login.ports import Entry, NotFound
@@ -11,6 +13,8 @@ from radius2fa.printable import printable
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.config.model import Settings
     from radius2fa.store.engine import Store
+
+UserName = Annotated[str, typer.Argument(metavar="USER", help="A name that they log in with.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def person_of(name: str, settings: "Settings", store: "Store") -> Person:
 
 
 def _find(name: str, settings: "Settings") -> Entry | NotFound:
-    directory = open_directory(settings)
+    directory = open_directory(settings, for_policy=False)
     try:
         return directory.find(name, time.monotonic() + settings.server.patience)
     finally:

@@ -4,10 +4,13 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import typer
 
 from radius2fa.printable import printable
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def local_time(when: float | None) -> str:
@@ -46,6 +49,15 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(printable(text)) for text in row))  # as Text, so that no markup is read into it
     Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+
+
+def print_section(heading: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows as a table below a heading, or that there are none."""
+    typer.echo(f"\n{heading}")
+    if rows:
+        print_table(titles, rows)
+    else:
+        typer.echo("none")
 
 
 WIDE = 1000  # columns of a file or pipe, which have no width of their own: nothing is folded there

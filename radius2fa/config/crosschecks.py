@@ -6,8 +6,9 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
+from radius2fa.config import policies, texts
 from radius2fa.config.faults import Finding, Key, written
-from radius2fa.config.model import Client, Directory, Lockout, Network, Policy, Server, Store
+from radius2fa.config.model import Client, Directory, Lockout, Network, Policy, Portal, Server, Store, Text
 
 WEAK_SECRET = 12  # octets; RFC 2865 section 3 asks for 16
 
@@ -22,6 +23,8 @@ class Parts:
     server: Server | None
     store: Store | None
     lockout: Lockout | None
+    portal: Portal | None
+    text: dict[str, Text] | None
     directories: dict[int, Directory]
     clients: dict[int, Client]
     policies: dict[int, Policy]
@@ -35,10 +38,13 @@ def faults(parts: Parts) -> Iterator[Finding]:
     yield from _same_networks(parts.clients)
     for place, client in parts.clients.items():
         yield from _client(("client", place), client)
-    for place, policy in parts.policies.items():
-        yield from _unknown_clients(("policy", place), policy, parts.client_names)
+    yield from policies.faults(parts.policies, parts.client_names)
     for place, directory in parts.directories.items():
         yield from _directory(("directory", place), directory)
+    if parts.server:
+        yield from _dictionaries(parts.server)
+    if parts.server and parts.portal and parts.text is not None:
+        yield from texts.faults(parts.clients, parts.server, parts.text, parts.portal)
     if parts.store:
         yield from _store(parts.store)
     if parts.lockout:
@@ -46,8 +52,10 @@ def faults(parts: Parts) -> Iterator[Finding]:
     yield from _deadlines(parts)
 
 
-def warnings(parts: Parts) -> Iterator[Finding]:
-    """Yield what works and is unwise."""
+def warnings(parts: Parts, now: float) -> Iterator[Finding]:
+    """Yield what works and is unwise. `now` is in Unix seconds."""
+    for directory in parts.directories.values():
+        yield from policies.warnings(parts.policies, now, directory.group_base or directory.base)
     for place, client in parts.clients.items():
         yield from _doubts_of_client(("client", place), client)
     for place, directory in parts.directories.items():
@@ -88,12 +96,11 @@ def _client(key: Key, client: Client) -> Iterator[Finding]:
         )
 
 
-def _unknown_clients(key: Key, policy: Policy, names: frozenset[str]) -> Iterator[Finding]:
-    for name in policy.clients or ():
-        if name not in names:
-            yield Finding(
-                (*key, "clients"), f"no client is named {name!r}", f"Known: {', '.join(sorted(names)) or '-'}."
-            )
+def _dictionaries(server: Server) -> Iterator[Finding]:
+    for place, path in enumerate(server.dictionaries):
+        if not path.is_file():
+            remedy = "Give a file of RADIUS attributes, as FreeRADIUS has them."
+            yield Finding(("server", "dictionaries", place), f"there is no file {path}", remedy)
 
 
 def _directory(key: Key, directory: Directory) -> Iterator[Finding]:

@@ -14,12 +14,13 @@ from radius2fa.config import credentials, crosschecks, words
 from radius2fa.config.crosschecks import Parts
 from radius2fa.config.faults import ConfigError, Fault, Finding, Findings, Key, written
 from radius2fa.config.lines import line_of, lines_of
-from radius2fa.config.model import Client, Directory, Lockout, Policy, Section, Server, Settings, Store
+from radius2fa.config.model import Client, Directory, Lockout, Policy, Portal, Section, Server, Settings, Store, Text
 
-__all__ = ["ConfigError", "Fault", "Reading", "load", "read"]
+__all__ = ["ConfigError", "Fault", "Reading", "load", "located", "read"]
 
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_PATHS = {"store": ("key_file",), "directory": ("ca_file",)}  # relative to the folder of the configuration
+# Relative to the folder of the configuration
+_PATHS = {"server": ("dictionaries",), "store": ("key_file",), "directory": ("ca_file",)}
 Table = dict[str, Any]
 S = TypeVar("S", bound=Section)
 
@@ -46,8 +47,11 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     return reading.settings
 
 
-def read(path: Path, environment: Mapping[str, str] = os.environ) -> Reading:
-    """Return the settings of the file, or its faults; and its warnings."""
+def read(path: Path, environment: Mapping[str, str] = os.environ, now: float = 0.0) -> Reading:
+    """Return the settings of the file, or its faults; and its warnings.
+
+    Dates before `now` (Unix seconds) are among the warnings.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
@@ -57,7 +61,17 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Reading:
         return _failed(Fault(path, None, "", f"is not UTF-8 (octet {wrong.start + 1})", "Save it as UTF-8."))
     except tomllib.TOMLDecodeError as wrong:
         return _failed(_syntax(path, text, str(wrong)))
-    return _check(path, text, document, credentials.Sources.of(path, environment))
+    return _check(path, text, document, credentials.Sources.of(path, environment), now)
+
+
+def located(path: Path, findings: Iterable[Finding]) -> tuple[Fault, ...]:
+    """Return what was found out about the settings of a file later on, with the places, in the order of the file.
+
+    Raises:
+        OSError: the file cannot be read any more.
+
+    """
+    return _located(path, lines_of(path.read_text(encoding="utf-8")), findings)
 
 
 def _failed(fault: Fault) -> Reading:
@@ -77,7 +91,7 @@ def _syntax(path: Path, text: str, message: str) -> Fault:
     return Fault(path, line, "", f"is not TOML: {_TOML_PLACE.sub('', message)}", "Correct this line, or the one above.")
 
 
-def _check(path: Path, text: str, raw: Table, sources: credentials.Sources) -> Reading:
+def _check(path: Path, text: str, raw: Table, sources: credentials.Sources, now: float) -> Reading:
     """Check a document; the secrets first, so that the models see final values only."""
     found = Findings()
     document = {name: _resolved(name, value, sources, found) for name, value in raw.items()}
@@ -90,7 +104,7 @@ def _check(path: Path, text: str, raw: Table, sources: credentials.Sources) -> R
         found.faults.extend(words.findings(wrong.errors(include_url=False, include_input=False)))
     parts = _parts(document)
     found.faults.extend(crosschecks.faults(parts))
-    found.warnings.extend(crosschecks.warnings(parts))
+    found.warnings.extend(crosschecks.warnings(parts, now))
     if any(name in item for section, name in credentials.SECRETS.items() for item in _tables(raw.get(section))):
         found.warnings.extend(credentials.open_to_all(path, ()))
     lines = lines_of(text)
@@ -111,8 +125,19 @@ def _table(value: object, key: Key, sources: credentials.Sources, found: Finding
     name = str(key[0])
     secret = credentials.SECRETS.get(name)
     table = credentials.resolve(value, key, secret, sources, found) if secret else value
-    paths = {path: sources.folder / table[path] for path in _PATHS.get(name, ()) if isinstance(table.get(path), str)}
+    paths = {path: _absolute(table[path], sources.folder) for path in _PATHS.get(name, ()) if path in table}
     return {**table, **paths}
+
+
+def _absolute(value: object, folder: Path) -> object:
+    """Return a path, or each of a list of them, in the folder; what is no path stays as it is."""
+    match value:
+        case str():
+            return folder / value
+        case list():
+            return [_absolute(each, folder) for each in value]
+        case _:
+            return value
 
 
 def _parts(document: Table) -> Parts:
@@ -121,11 +146,19 @@ def _parts(document: Table) -> Parts:
         server=_valid(Server, document.get("server", {})),
         store=_valid(Store, document.get("store", {})),
         lockout=_valid(Lockout, document.get("lockout", {})),
+        portal=_valid(Portal, document.get("portal", {})),
+        text=_texts(document.get("text", {})),
         directories=_all_valid(Directory, document.get("directory")),
         clients=_all_valid(Client, document.get("client")),
         policies=_all_valid(Policy, document.get("policy")),
         client_names=frozenset(str(item.get("name")) for item in _tables(document.get("client"))),
     )
+
+
+def _texts(value: object) -> dict[str, Text] | None:
+    texts = {tag: _valid(Text, text) for tag, text in value.items()} if isinstance(value, dict) else {"": None}
+    known = {tag: text for tag, text in texts.items() if text is not None}
+    return known if len(known) == len(texts) else None
 
 
 def _valid(model: type[S], value: object) -> S | None:

@@ -5,17 +5,36 @@ Secrets are resolved (from `*_file`, or a systemd credential) before these model
 final; `SecretBytes` keeps them out of every repr.
 """
 
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretBytes, StrictBool
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretBytes,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    Tag,
+)
 
 from radius2fa.config import places, rules
+
+T = TypeVar("T")
+Several = Annotated[tuple[T, ...], Field(min_length=1)]
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(rules.network)]
 Seconds = Annotated[float, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+Language = Annotated[str, AfterValidator(rules.language)]
+ReplyText = Annotated[str, AfterValidator(rules.reply_text)]
+Dn = Annotated[str, AfterValidator(rules.dn)]
 
 
 class Section(BaseModel):
@@ -38,7 +57,7 @@ DirectoryUrl = Annotated[str, AfterValidator(rules.directory_url)]
 class Server(Section):
     """`[server]`."""
 
-    listen: Annotated[tuple[Address, ...], Field(min_length=1)] = (
+    listen: Several[Address] = (
         Listen(host="0.0.0.0", port=rules.RADIUS_PORT),  # noqa: S104 - a server
         Listen(host="::", port=rules.RADIUS_PORT),
     )
@@ -50,9 +69,9 @@ class Server(Section):
     reject_delay: Annotated[float, Field(ge=0, le=5)] = 1.0
     reject_jitter: Annotated[float, Field(ge=0, le=2)] = 0.25
     challenge_seconds: Annotated[int, Field(ge=10, le=600)] = 120
-    prompt: str = "One-time code:"
-    refusal: str = "Login refused."
+    language: Language = "en"
     send_class: StrictBool = False
+    dictionaries: tuple[Path, ...] = ()
 
 
 class Store(Section):
@@ -69,7 +88,7 @@ class Directory(Section):
     """`[[directory]]`."""
 
     name: Name = "main"
-    urls: Annotated[tuple[DirectoryUrl, ...], Field(min_length=1)]
+    urls: Several[DirectoryUrl]
     start_tls: StrictBool = True
     ca_file: Path | None = None
     bind_dn: str = ""
@@ -78,6 +97,9 @@ class Directory(Section):
     user_filter: Annotated[str, AfterValidator(rules.user_filter)] = "(&(objectClass=person)(uid={user}))"
     realms: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    group_base: str | None = None
+    group_filter: Annotated[str, AfterValidator(rules.group_filter)] = "(|(member={dn})(uniqueMember={dn}))"
+    nested_groups: StrictBool = True
     id_attribute: str = "entryUUID"
     name_attribute: str = "uid"
     connect_timeout: Annotated[float, Field(gt=0, le=30)] = 0.8
@@ -86,10 +108,13 @@ class Directory(Section):
 
 
 class Client(Section):
-    """`[[client]]`. `limit_proxy_state` unset means: on when `require_message_authenticator` is off."""
+    """`[[client]]`. `limit_proxy_state` unset means: on when `require_message_authenticator` is off.
+
+    `language`, `prompt` and `refusal` unset mean: those of the server and of the language.
+    """
 
     name: Name
-    addresses: Annotated[tuple[Network, ...], Field(min_length=1)]
+    addresses: Several[Network]
     secret: Annotated[SecretBytes, Field(min_length=1)]
     require_message_authenticator: StrictBool = True
     limit_proxy_state: StrictBool | None = None
@@ -97,14 +122,54 @@ class Client(Section):
     code: Literal["appended", "challenge", "either"] = "appended"
     delimiter: Annotated[str, AfterValidator(rules.delimiter)] | None = None
     charset: Annotated[str, AfterValidator(rules.charset)] = "utf-8"
+    language: Language | None = None
+    prompt: ReplyText | None = None
+    refusal: ReplyText | None = None
+
+
+class FromLdap(Section):
+    """`{ ldap = "…" }`: every value of an attribute of the user's entry."""
+
+    ldap: Annotated[str, AfterValidator(rules.ldap_attribute)]
+
+
+class ByGroup(Section):
+    """`{ groups = { "…" = value } }`: the value of each group that the user belongs to; of the `first` one only."""
+
+    groups: Annotated[dict[Dn, StrictStr | StrictInt], Field(min_length=1)]
+    first: StrictBool = False
+
+
+def _form(value: object) -> str | None:
+    """Return the form of a reply attribute's value, None for a table of neither form."""
+    if not isinstance(value, dict | Section):
+        return "constant"
+    keys = value if isinstance(value, dict) else type(value).model_fields
+    return next((form for form in ("ldap", "groups") if form in keys), None)
+
+
+Constant = StrictStr | StrictInt | Several[StrictStr | StrictInt]
+ReplyValue = Annotated[
+    Annotated[Constant, Tag("constant")] | Annotated[FromLdap, Tag("ldap")] | Annotated[ByGroup, Tag("groups")],
+    Discriminator(_form),
+]
+NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 class Policy(Section):
-    """`[[policy]]`. `reply` holds attributes by dictionary name: a value or a list of values."""
+    """`[[policy]]`. A condition that is None is none. `until` ends if-enrolled. `reply` is by dictionary name."""
 
     name: Name
-    clients: tuple[str, ...] | None = None
-    reply: dict[str, str | int | tuple[str | int, ...]] = {}
+    clients: Several[str] | None = None
+    users: Several[NonEmpty] | None = None
+    groups: Several[Dn] | None = None
+    networks: Several[Network] | None = None
+    second_factor: Literal["required", "if-enrolled", "off", "deny"] = "required"
+    until: Annotated[datetime, BeforeValidator(rules.moment)] | None = None
+    kinds: Several[Literal["totp", "hotp", "yubikey", "recovery", "temporary"]] | None = None
+    required_groups: Several[Dn] | None = None
+    adopt_yubikeys: StrictBool = False
+    reply: dict[str, ReplyValue] = {}
 
 
 class Lockout(Section):
@@ -115,6 +180,8 @@ class Lockout(Section):
     longest_delay: Annotated[float, Field(gt=0, le=604800)] = 3600.0
     lock_after: Annotated[int, Field(ge=1, le=100000)] = 50
     repeat_seconds: Seconds = 60.0
+    unknown_names: Annotated[int, Field(ge=1, le=100000)] = 20
+    unknown_names_of_client: Annotated[int, Field(ge=1, le=100000)] = 200
 
 
 class Codes(Section):
@@ -126,6 +193,19 @@ class Codes(Section):
     hotp_window: Annotated[int, Field(ge=0, le=100)] = 10
     hotp_resync: Annotated[int, Field(ge=0, le=1000)] = 100
     resync_seconds: Seconds = 300.0
+
+
+class Text(Section):
+    """`[text.de]`: the words of a language, in the place of those that are built in."""
+
+    prompt: ReplyText | None = None
+    refusal: ReplyText | None = None
+
+
+class Portal(Section):
+    """`[portal]`."""
+
+    url: Annotated[str, AfterValidator(rules.portal_url)] | None = None
 
 
 class Log(Section):
@@ -140,9 +220,11 @@ class Settings(Section):
 
     server: Server = Server()
     store: Store = Store()
-    directory: Annotated[tuple[Directory, ...], Field(min_length=1)]
-    client: Annotated[tuple[Client, ...], Field(min_length=1)]
+    directory: Several[Directory]
+    client: Several[Client]
     policy: tuple[Policy, ...] = ()
     lockout: Lockout = Lockout()
     codes: Codes = Codes()
+    text: dict[Language, Text] = {}
+    portal: Portal = Portal()
     log: Log = Log()

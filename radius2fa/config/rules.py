@@ -1,6 +1,7 @@
-"""Owns the rules that a single value must keep, beyond its type: addresses, URLs, filters, charsets."""
+"""Owns the rules that a single value must keep, beyond its type: addresses, URLs, filters, names, dates, texts."""
 
 import re
+from datetime import date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from string import printable
 from urllib.parse import SplitResult, urlsplit
@@ -12,6 +13,12 @@ RADIUS_PORT = 1812  # RFC 2865 section 3
 _V4_MAPPED = IPv6Network("::ffff:0:0/96")
 _LISTEN = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
 _PLACEHOLDER = re.compile(r"\{[^}]*\}")
+# RFC 4514 section 3, with the spaces around names and values that people write.
+_TYPE = r" *(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)*) *"
+_VALUE = r"(?:[^\\,+\"<>;\0]|\\[ \"#+,;<=>\\]|\\[0-9A-Fa-f]{2})+"
+_DN = re.compile(rf"{_TYPE}={_VALUE}(?:[,+]{_TYPE}={_VALUE})*")
+_LDAP_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?:;[A-Za-z0-9-]+)*")  # RFC 4512 section 2.5, without OIDs
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")  # RFC 5646 section 2.1, as far as it matters here
 
 
 def refused(message: str, remedy: str) -> PydanticCustomError:
@@ -103,11 +110,30 @@ def user_filter(value: str) -> str:
             "has no place for the user's name",
             "Put {user} (the name without realm or domain) or {name} (as typed) where it belongs.",
         )
-    if unknown := set(_PLACEHOLDER.findall(value)) - {"{user}", "{name}"}:
-        raise refused(f"holds {min(unknown)}, which stands for nothing", "Only {user} and {name} are replaced.")
+    return _filter(value, ("{user}", "{name}"), "(&(objectClass=person)(uid={user}))")
+
+
+def group_filter(value: str) -> str:
+    """Return an LDAP filter (RFC 4515) with a place for whoever belongs to a group."""
+    if "{dn}" not in value and "{user}" not in value:
+        raise refused(
+            "has no place for whoever belongs to the group",
+            "Put {dn} (their DN) or {user} (their name in the directory) where it belongs.",
+        )
+    return _filter(value, ("{dn}", "{user}"), "(|(member={dn})(uniqueMember={dn}))")
+
+
+def _filter(value: str, places: tuple[str, str], example: str) -> str:
+    _only(places, value)
     if not _balanced(value):
-        raise refused("has unbalanced parentheses", 'Write it like "(&(objectClass=person)(uid={user}))".')
+        raise refused("has unbalanced parentheses", f'Write it like "{example}".')
     return value
+
+
+def _only(places: tuple[str, ...], value: str) -> None:
+    """Refuse a text with other places for something to be put in than these."""
+    if unknown := set(_PLACEHOLDER.findall(value)) - set(places):
+        raise refused(f"holds {min(unknown)}, which stands for nothing", f"What is put in: {' and '.join(places)}.")
 
 
 def _balanced(text: str) -> bool:
@@ -138,4 +164,53 @@ def delimiter(value: str) -> str:
     """Return what parts password and code: at least one character, no digit (codes are digits)."""
     if not value or any(character.isdigit() for character in value):
         raise refused("must be at least one character, and none of them a digit", 'Use a comma: delimiter = ",".')
+    return value
+
+
+def dn(value: str) -> str:
+    """Return the distinguished name of a group (RFC 4514)."""
+    if not _DN.fullmatch(value):
+        raise refused(f"{value!r} is no DN", 'Write it like "cn=vpn,ou=groups,dc=example,dc=org".')
+    return value
+
+
+def ldap_attribute(value: str) -> str:
+    """Return the name of an attribute in the directory."""
+    if not _LDAP_ATTRIBUTE.fullmatch(value):
+        raise refused(f"{value!r} is no name of an LDAP attribute", 'Write it like "departmentNumber".')
+    return value
+
+
+def moment(value: object) -> object:
+    """Turn a date or a date with a time, as TOML has them, into the first moment after it, with its time zone.
+
+    A date counts to its end. Where no zone is given, it is that of the server.
+    """
+    if not isinstance(value, date):
+        raise refused("is no date", "Write it without quotes: 2026-12-31, or 2026-12-31T18:00:00+01:00.")
+    try:
+        end = value if isinstance(value, datetime) else datetime.combine(value + timedelta(days=1), time())
+        return end.astimezone()
+    except (OverflowError, ValueError, OSError):
+        raise refused("is a date that no clock reaches", "Write one of this century.") from None
+
+
+def language(value: str) -> str:
+    """Return the tag of a language."""
+    if not _LANGUAGE.fullmatch(value):
+        raise refused(f"{value!r} is no tag of a language", 'Write it like "en", "de" or "pt-BR".')
+    return value
+
+
+def reply_text(value: str) -> str:
+    """Return a text that a client shows to its users, perhaps with a place for the portal's address."""
+    _only(("{portal}",), value)
+    return value
+
+
+def portal_url(value: str) -> str:
+    """Return the address of a web page."""
+    url = _split(value)
+    if url is None or url.scheme not in {"http", "https"} or not url.hostname:
+        raise refused("is not the address of a web page", 'Write it like "https://portal.example.org".')
     return value

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from radius2fa.config.credentials import SECRETS, SUFFIXES
 from radius2fa.config.faults import Finding, Key
-from radius2fa.config.model import Client, Codes, Directory, Lockout, Log, Policy, Section, Server, Store
+from radius2fa.config.model import (
+    Client,
+    Codes,
+    Directory,
+    Lockout,
+    Log,
+    Policy,
+    Portal,
+    Section,
+    Server,
+    Store,
+    Text,
+)
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -19,9 +31,12 @@ SECTIONS: dict[str, type[Section]] = {
     "policy": Policy,
     "lockout": Lockout,
     "codes": Codes,
+    "text": Text,
+    "portal": Portal,
     "log": Log,
 }
 SEVERAL = frozenset({"directory", "client", "policy"})  # written in double brackets
+BY_LANGUAGE = "text"  # one section for each language
 
 _WORDS = {
     "literal_error": ("must be {expected}", "Write one of these, in quotes."),
@@ -34,6 +49,7 @@ _WORDS = {
     "tuple_type": ("must be a list", 'Write it like ["one", "two"].'),
     "dict_type": ("must be a table", "Write it like {{ Name = 1 }}."),
     "model_type": ("must be a text", 'Write it like "192.0.2.1:1812".'),
+    "string_too_short": ("is empty", "Fill it in, or take it out."),
     "string_too_long": ("is longer than {max_length} characters", "Shorten it."),
     "string_pattern_mismatch": (
         "must be made of letters, digits, dots, dashes and underscores, and begin with a letter or digit",
@@ -41,7 +57,11 @@ _WORDS = {
     ),
 }
 _NUMBERS = {"int": "a whole number", "float": "a number", "finite": "a number", "bool": "true or false"}
-_REPLY_KEY = 4  # ("policy", 0, "reply", "Filter-Id"): pydantic goes on with every type that it tried
+_REPLY_KEY = 4  # ("policy", 0, "reply", "Filter-Id"): pydantic goes on with the form, and every type that it tried
+_REPLY_FORMS = (
+    "must be a text, a whole number, a list of these, or from the directory",
+    'Write it like "staff", [1, 2], { ldap = "department" } or { groups = { "cn=staff,dc=example,dc=org" = 7 } }.',
+)
 _EMPTY_SECRET = "Generate one: openssl rand -base64 24"  # noqa: S105 - how to make one
 
 
@@ -58,12 +78,20 @@ def findings(errors: "Iterable[ErrorDetails]") -> list[Finding]:
     found: dict[Key, Finding] = {}
     details = list(errors)
     for error in details:
-        key = error["loc"][:_REPLY_KEY] if error["loc"][2:3] == ("reply",) else error["loc"]
+        key = _key(error)
         below = any(other["loc"][: len(key)] == key and other is not error for other in details)
         if error["type"] == "too_short" and below:
             continue
         found.setdefault(key, _in_words(key, error))
     return list(found.values())
+
+
+def _key(error: "ErrorDetails") -> Key:
+    """Return the key as it is in the file: pydantic names the form of a reply, and marks a name among values."""
+    key = tuple(part for part in error["loc"] if part != "[key]")
+    if key[2:3] != ("reply",):
+        return key
+    return (*key[:_REPLY_KEY], *key[_REPLY_KEY + 1 :]) if error["type"] == "rule" else key[:_REPLY_KEY]
 
 
 def _in_words(key: Key, error: "ErrorDetails") -> Finding:
@@ -72,15 +100,15 @@ def _in_words(key: Key, error: "ErrorDetails") -> Finding:
     match kind:
         case "rule":
             message, remedy = context["message"], context["remedy"]
+        case _ if key[2:3] == ("reply",) and len(key) == _REPLY_KEY:
+            message, remedy = _REPLY_FORMS
         case "missing":
             message, remedy = "is missing", _missing(key)
         case "extra_forbidden":
             message, remedy = _unknown(key)
         case "too_short":
             message, remedy = "is empty", _EMPTY_SECRET if key[-1] == "secret" else "Give at least one."
-        case _ if key[2:3] == ("reply",) and len(key) == _REPLY_KEY:
-            message, remedy = "must be a text, a whole number or a list of these", 'Write it like "staff" or [1, 2].'
-        case "model_type" | "tuple_type" if all(isinstance(part, int) for part in key[1:]):
+        case "model_type" | "tuple_type" | "dict_type" if key[0] == BY_LANGUAGE or _is_section(key):
             message, remedy = "is not written as a section", f"Write it under {_brackets(str(key[0]))}."
         case _:
             message, remedy = _of_type(kind, error["msg"])
@@ -93,6 +121,10 @@ def _of_type(kind: str, otherwise: str) -> tuple[str, str]:
     if wanted:
         return f"must be {wanted}", "Write it without quotes."
     return _WORDS.get(kind, (otherwise.replace("{", "{{").replace("}", "}}"), "Look at etc/radius2fa.toml."))
+
+
+def _is_section(key: Key) -> bool:
+    return all(isinstance(part, int) for part in key[1:])
 
 
 def _missing(key: Key) -> str:
@@ -114,4 +146,6 @@ def _unknown(key: Key) -> tuple[str, str]:
 
 
 def _brackets(section: str) -> str:
+    if section == BY_LANGUAGE:
+        return f"[{section}.en], with the tag of its language"
     return f"[[{section}]]" if section in SEVERAL else f"[{section}]"

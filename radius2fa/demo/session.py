@@ -19,12 +19,15 @@ from radius2fa.demo.ending import Ending
 from radius2fa.demo.screen import Screen
 from radius2fa.demo.watch import LogStream, Watch
 from radius2fa.directory.ldap import LdapDirectory
+from radius2fa.login.place import place_of
 from radius2fa.otp.token import Token
 from radius2fa.server.listener import ListenFailed
 from radius2fa.server.logs import open_log
 from radius2fa.server.service import Service
+from radius2fa.server.wanted import wanted
 from radius2fa.store.engine import Store, open_store
 from radius2fa.store.seal import KeyRing, new_key_text
+from radius2fa.store.tokens import NewToken
 from radius2fa.store.upgrade import upgrade
 
 _KEY_OCTETS = 20  # as many as HMAC-SHA-1 puts out (RFC 4226 section 4, R6)
@@ -54,7 +57,7 @@ def _play(folder: Path, screen: Screen, port: int, directory_port: int, ending: 
     ldap_port = _serve_directory(directory_port, [*(person.account for person in world.PEOPLE), service_account])
     settings = world.settings(folder, port, ldap_port, service_account)
     key = os.urandom(_KEY_OCTETS)
-    directory = LdapDirectory(settings.directory[0], time.monotonic)
+    directory = LdapDirectory(settings.directory[0], time.monotonic, wanted(settings))
     with closing(directory), closing(_open_store(settings, key)) as store:
         watch = Watch(screen, lambda: _alice(store), ending)
         log = open_log(
@@ -89,12 +92,13 @@ def _open_store(settings: Settings, key: bytes) -> Store:
     store = open_store(settings.store, keys, threads=settings.server.threads, clock=time.monotonic, random=os.urandom)
     for person in world.PEOPLE:
         if person.has_token:
-            store.tokens.add(
-                world.token(person, key), person.account.uuid, person.account.uid, "demo", None, time.time()
-            )
+            token = world.token(person, key)
+            store.tokens.add(NewToken(token, person.account.uuid, person.account.uid, "demo"), time.time())
     return store
 
 
 def _alice(store: Store) -> Token:
     """Return Alice's token as it is now: its counter says which codes are used up."""
-    return store.ledger.standing(world.ALICE.account.uuid).tokens[0]
+    standing = store.ledger.standing(world.ALICE.account.uuid, place_of("demo", "", None), time.time())
+    (token,) = (each for each in standing.tokens if isinstance(each, Token))
+    return token

@@ -28,7 +28,7 @@ from radius2fa.directory.operations import (
     search_operation_of,
     start_tls_operation,
 )
-from radius2fa.directory.wire import Broken, Wire
+from radius2fa.directory.wire import LONGEST_ANSWER, Broken, Wire
 
 # Firewalls and servers drop connections that nobody uses, often without a word; opening one takes milliseconds.
 LONGEST_IDLE = 60.0  # seconds
@@ -38,13 +38,14 @@ _FAREWELL = 0.05  # seconds, which are needed only where the socket's buffer is 
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
-    """How connections are opened. Time-outs are seconds; `clock` gives monotonic seconds."""
+    """How connections are opened. Time-outs are seconds, `longest_answer` octets; `clock` gives monotonic seconds."""
 
     tls: ssl.SSLContext
     start_tls: bool
     connect_timeout: float
     timeout: float
     clock: Callable[[], float]
+    longest_answer: int = LONGEST_ANSWER
 
 
 class Connection:
@@ -54,14 +55,14 @@ class Connection:
     as the connection's own, and every message of an answer is seen, where `bind` looks at the last result alone.
     """
 
-    def __init__(self, opened: ldap3.Connection, timeout: float, clock: Callable[[], float]) -> None:
-        """Take over a connection that ldap3 has opened. An answer takes `timeout` seconds at most."""
-        self._wire = Wire(opened.socket, clock)
+    def __init__(self, opened: ldap3.Connection, dialling: Dialling) -> None:
+        """Take over a connection that ldap3 has opened. An answer takes `dialling.timeout` seconds at most."""
+        self._wire = Wire(opened.socket, dialling.clock, dialling.longest_answer)
         self._ldap = opened
         self._ldap.socket = self._wire
-        self._timeout = timeout
-        self._clock = clock
-        self._used = clock()
+        self._timeout = dialling.timeout
+        self._clock = dialling.clock
+        self._used = self._clock()
 
     def bind(self, dn: str, password: bytes, deadline: float) -> Result:
         """Exchange one bind for its result.
@@ -121,7 +122,9 @@ class Connection:
         """Send a request, and read up to the message that ends it."""
         self._wire.begin(min(deadline, self._clock() + self._timeout))
         try:
-            others, last = self._ldap.get_response(self._ldap.send(operation.kind, operation.request))
+            others, last = self._ldap.get_response(
+                self._ldap.send(operation.kind, operation.request, operation.controls)
+            )
             exchanged = _read(operation, others, last)
         except Broken:
             raise
@@ -206,7 +209,7 @@ def connect(endpoint: Endpoint, dialling: Dialling, deadline: float) -> Connecti
         except Broken as broken:
             cause = broken.cause
         else:
-            return Connection(opened, dialling.timeout, dialling.clock)
+            return Connection(opened, dialling)
     raise Broken(cause, sent=False)
 
 

@@ -11,10 +11,13 @@ from radius2fa.config.model import Directory
 from radius2fa.directory.connection import Connection, Dialling, connect, resolve, secure
 from radius2fa.directory.diagnosis import SIZE_LIMIT_EXCEEDED, SUCCESS
 from radius2fa.directory.endpoint import Endpoint, parse_url
+from radius2fa.directory.entries import attributes_of, attributes_to_ask_for, entry_of
 from radius2fa.directory.filters import UserFilter, presence
-from radius2fa.directory.ldap import base_search, dialling_of, entry_of
-from radius2fa.directory.operations import Search
+from radius2fa.directory.groups import Groups
+from radius2fa.directory.ldap import base_search, dialling_of
+from radius2fa.directory.operations import Found, Result, Search
 from radius2fa.directory.service import ServiceAccount
+from radius2fa.directory.wanted import NOTHING_MORE, Wanted
 from radius2fa.directory.wire import Broken
 from radius2fa.login.ports import Unavailable
 
@@ -53,18 +56,31 @@ class ServerReport:
         return next((step.expires for step in self.steps if step.expires is not None), None)
 
 
-def inspect(settings: Directory, clock: Callable[[], float]) -> tuple[ServerReport, ...]:
+def inspect(settings: Directory, clock: Callable[[], float], wanted: Wanted = NOTHING_MORE) -> tuple[ServerReport, ...]:
     """Try every server as a login would, and report on each. `clock` gives monotonic seconds.
+
+    Where groups or attributes are `wanted`, those of one entry are looked at, too.
 
     Raises:
         ValueError: when the settings themselves are wrong, naming the key.
 
     """
     UserFilter(settings.user_filter)
+    groups = Groups(settings)
     dialling = dialling_of(settings, clock)
     endpoints = [parse_url(url) for url in settings.urls]
     service = ServiceAccount(settings, clock)  # one for all, so that a refused password is tried once
-    return tuple(_report(settings, dialling, service, endpoint) for endpoint in endpoints)
+    subject = _Subject(settings, wanted, groups)
+    return tuple(_report(subject, dialling, service, endpoint) for endpoint in endpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What an inspection is about, whichever the server."""
+
+    settings: Directory
+    wanted: Wanted
+    groups: Groups
 
 
 class _Fault(Exception):  # noqa: N818 - the failed step, with which an inspection ends
@@ -73,7 +89,8 @@ class _Fault(Exception):  # noqa: N818 - the failed step, with which an inspecti
         self.step = Step(name, ok=False, detail=detail, remedy=remedy)
 
 
-def _report(settings: Directory, dialling: Dialling, service: ServiceAccount, endpoint: Endpoint) -> ServerReport:
+def _report(subject: _Subject, dialling: Dialling, service: ServiceAccount, endpoint: Endpoint) -> ServerReport:
+    settings = subject.settings
     deadline = dialling.clock() + PATIENCE
     steps: list[Step] = []
     try:
@@ -83,7 +100,12 @@ def _report(settings: Directory, dialling: Dialling, service: ServiceAccount, en
             steps.append(_secured(connection, endpoint, dialling, deadline))
             steps.append(_bound(connection, service, settings, deadline))
             steps.append(_base(connection, settings, deadline))
-            steps.append(_id(connection, settings, deadline))
+            sample = _sample(connection, subject, deadline)
+            steps.append(_id(sample, settings))
+            if subject.wanted.attributes:
+                steps.append(_attributes(sample, subject.wanted))
+            if subject.wanted.groups:
+                steps.append(_groups(connection, sample, subject, deadline))
     except _Fault as fault:
         steps.append(fault.step)
     return ServerReport(endpoint.url, tuple(steps))
@@ -141,16 +163,55 @@ def _base(connection: Connection, settings: Directory, deadline: float) -> Step:
     return Step("base", ok=True, detail=settings.base)
 
 
-def _id(connection: Connection, settings: Directory, deadline: float) -> Step:
-    """Look at one entry that has the attribute by which names are displayed, as those of people do."""
-    wanted = (settings.id_attribute, settings.name_attribute)
-    search = Search(settings.base, SUBTREE, presence(settings.name_attribute), wanted, 1, 0)
-    remedy = "Correct `id_attribute` and `name_attribute`, or let the service account read them."
+def _sample(connection: Connection, subject: _Subject, deadline: float) -> Found:
+    """Return one entry that has the attribute by which names are displayed, as those of people do."""
+    settings = subject.settings
+    attributes = attributes_to_ask_for(settings, subject.wanted)
+    search = Search(settings.base, SUBTREE, presence(settings.name_attribute), attributes, 1, 0)
     try:
         found, result = connection.search(search, deadline)
-        if result.code not in (SUCCESS, SIZE_LIMIT_EXCEEDED) or not found:
-            raise _Fault("id attribute", f"no entry with {settings.name_attribute} can be read: {result}", remedy)
-        sample = entry_of(found[0], "", settings)
+    except Broken as broken:
+        raise _Fault("id attribute", broken.cause, _ID_REMEDY) from broken
+    if result.code not in (SUCCESS, SIZE_LIMIT_EXCEEDED) or not found:
+        raise _Fault("id attribute", f"no entry with {settings.name_attribute} can be read: {result}", _ID_REMEDY)
+    return found[0]
+
+
+_ID_REMEDY = "Correct `id_attribute` and `name_attribute`, or let the service account read them."
+
+
+def _id(sample: Found, settings: Directory) -> Step:
+    try:
+        entry = entry_of(sample, "", settings)
+    except Unavailable as fault:
+        raise _Fault("id attribute", fault.cause, _ID_REMEDY) from fault
+    return Step("id attribute", ok=True, detail=f"{settings.id_attribute} of {entry.dn} is {entry.subject}")
+
+
+def _attributes(sample: Found, wanted: Wanted) -> Step:
+    """Tell which of the wanted attributes the entry has; that it lacks some is no fault."""
+    try:
+        read = attributes_of(sample, wanted)
+    except Unavailable as fault:
+        remedy = "Speak in the policy of attributes that hold text, and not of more values than the server sends."
+        raise _Fault("attributes", fault.cause, remedy) from fault
+    counts = ", ".join(f"{len(read.get(name.lower(), ()))} of {name}" for name in sorted(wanted.attributes))
+    return Step("attributes", ok=True, detail=f"values that {sample.dn} has: {counts}")
+
+
+def _groups(connection: Connection, sample: Found, subject: _Subject, deadline: float) -> Step:
+    """Look for the groups of the entry that was looked at, one level up: that there are none is no fault."""
+    base = subject.settings.group_base or subject.settings.base
+
+    def ask(search: Search) -> tuple[list[Found], Result]:
+        found, result = connection.search(search, deadline)
+        if result.code not in (SUCCESS, SIZE_LIMIT_EXCEEDED):
+            raise Unavailable("directory", f"{base!r} cannot be searched for groups: {result}")
+        return found, result
+
+    remedy = "Correct `group_base` and `group_filter`, or let the service account read the groups."
+    try:
+        direct = subject.groups.direct(sample, ask)
     except (Broken, Unavailable) as fault:
-        raise _Fault("id attribute", fault.cause, remedy) from fault
-    return Step("id attribute", ok=True, detail=f"{settings.id_attribute} of {sample.dn} is {sample.subject}")
+        raise _Fault("groups", fault.cause, remedy) from fault
+    return Step("groups", ok=True, detail=f"{len(direct)} found below {base} that {sample.dn} belongs to directly")

@@ -1,8 +1,9 @@
 """Owns the directory port over LDAP: names are looked up by the service account, passwords are checked by a bind."""
 
 import math
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 from ldap3 import BASE, NO_ATTRIBUTES, SUBTREE
 
@@ -10,7 +11,10 @@ from radius2fa.config.model import Directory
 from radius2fa.directory.connection import Connection, Dialling, dial
 from radius2fa.directory.diagnosis import BUSY, SIZE_LIMIT_EXCEEDED, SUCCESS, UNAVAILABLE, verdict_of
 from radius2fa.directory.endpoint import Endpoint, parse_url
+from radius2fa.directory.entries import attributes_to_ask_for, entry_of, shown_name_of
 from radius2fa.directory.filters import UserFilter, presence
+from radius2fa.directory.groups import Groups
+from radius2fa.directory.listing import LONGEST_PAGE, PATIENCE, listed
 from radius2fa.directory.lookups import Lookups
 from radius2fa.directory.names import bare_user
 from radius2fa.directory.operations import Found, Result, Search
@@ -18,6 +22,7 @@ from radius2fa.directory.pool import Pool
 from radius2fa.directory.servers import Servers
 from radius2fa.directory.service import ServiceAccount
 from radius2fa.directory.tls import client_context
+from radius2fa.directory.wanted import NOTHING_MORE, Wanted
 from radius2fa.directory.wire import Broken
 from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
 
@@ -28,8 +33,10 @@ class LdapDirectory:
     Lookups and binds have connections of their own: nothing is ever searched with a user's rights.
     """
 
-    def __init__(self, settings: Directory, clock: Callable[[], float]) -> None:
-        """Check the settings; nothing is connected yet. `clock` gives monotonic seconds.
+    def __init__(self, settings: Directory, clock: Callable[[], float], wanted: Wanted = NOTHING_MORE) -> None:
+        """Check the settings; nothing is connected yet.
+
+        `clock` gives monotonic seconds. `wanted` says which of an entry's groups and attributes are filled in.
 
         Raises:
             ValueError: naming the key that is wrong.
@@ -37,34 +44,32 @@ class LdapDirectory:
         """
         self._settings = settings
         self._clock = clock
+        self._wanted = wanted
         self._filter = UserFilter(settings.user_filter)
+        self._attributes = attributes_to_ask_for(settings, wanted)
+        self._groups = Groups(settings)
         self._lookups = Lookups(settings.cache_seconds, clock)
         service = ServiceAccount(settings, clock)
         dialling = dialling_of(settings, clock)
-        servers = Servers([parse_url(url) for url in settings.urls], clock)
-
-        def dial_to_search(endpoint: Endpoint, deadline: float) -> Connection:
-            connection = dial(endpoint, dialling, deadline)
-            try:
-                service.bind(connection, deadline)
-            except (Broken, Unavailable):
-                connection.close()
-                raise
-            return connection
+        self._servers = Servers([parse_url(url) for url in settings.urls], clock)
 
         def dial_to_bind(endpoint: Endpoint, deadline: float) -> Connection:
             return dial(endpoint, dialling, deadline)
 
-        self._searching = Pool(servers, dial_to_search)
-        self._binding = Pool(servers, dial_to_bind)
+        self._dial_to_list = as_service_account(
+            service, replace(dialling, timeout=PATIENCE, longest_answer=LONGEST_PAGE)
+        )
+        self._searching = Pool(self._servers, as_service_account(service, dialling))
+        self._binding = Pool(self._servers, dial_to_bind)
 
     def find(self, name: str, deadline: float) -> Entry | NotFound:
         """Look a typed name up, or remember a lookup of the last `cache_seconds`.
 
         Raises:
-            Unavailable: when no server answers, or its answer cannot be used: the base does not exist, or the entry has
-                not exactly one id. That is a fault of the configuration, not of the person, and must not count against
-                them: the login ends in silence, and the log says why.
+            Unavailable: when no server answers, or its answer cannot be used: the base does not exist, the entry has
+                not exactly one id, or the groups or attributes cannot be read to the last. That is a fault of the
+                configuration, not of the person, and must not count against them: the login ends in silence, and the
+                log says why.
 
         """
         known = self._lookups.recall(name)
@@ -85,6 +90,24 @@ class LdapDirectory:
             if isinstance(now, Entry) and now.subject == entry.subject and now.dn != entry.dn:
                 return self._bind(now.dn, password, deadline)
         return verdict
+
+    def people(self) -> Iterator[Entry]:
+        """Yield everybody whom some name leads to, with groups and attributes, for reports. Nothing is remembered.
+
+        `typed` is the name in the directory, or the DN where there is none. The groups of each are looked up as for a
+        login, by searches of their own.
+
+        Raises:
+            Unavailable: at any time, as `find` does, and when the user filter is one by which nobody can be listed.
+
+        """
+        try:
+            anybody = self._filter.anybody()
+        except ValueError as fault:
+            raise Unavailable("directory", str(fault)) from fault
+        search = Search(self._settings.base, SUBTREE, anybody, self._attributes, 0, 0)
+        for found in listed(self._servers, self._dial_to_list, search, self._clock):
+            yield self._entry(found, shown_name_of(found, self._settings), self._clock() + PATIENCE)
 
     def probe(self, deadline: float) -> None:
         """Read the base entry as the service account.
@@ -108,12 +131,19 @@ class LdapDirectory:
     def _find(self, name: str, deadline: float) -> Entry | NotFound:
         settings = self._settings
         user = bare_user(name, settings.realms, settings.domains)
-        wanted = (settings.id_attribute, settings.name_attribute)
-        search = Search(settings.base, SUBTREE, self._filter.fill(name, user), wanted, 2, math.ceil(settings.timeout))
+        text, limit = self._filter.fill(name, user), math.ceil(settings.timeout)
+        search = Search(settings.base, SUBTREE, text, self._attributes, 2, limit)
         found, result = self._search(search, deadline)
         if result.code == SIZE_LIMIT_EXCEEDED or len(found) > 1:
             return NotFound.AMBIGUOUS
-        return entry_of(found[0], name, settings) if found else NotFound.UNKNOWN
+        return self._entry(found[0], name, deadline) if found else NotFound.UNKNOWN
+
+    def _entry(self, found: Found, typed: str, deadline: float) -> Entry:
+        """Return the person, with what is wanted of them."""
+        entry = entry_of(found, typed, self._settings, self._wanted)
+        if not self._wanted.groups:
+            return entry
+        return replace(entry, groups=self._groups.of(found, partial(self._search, deadline=deadline)))
 
     def _search(self, search: Search, deadline: float) -> tuple[list[Found], Result]:
         """Return what was found, and whether that was all: the result is success or sizeLimitExceeded."""
@@ -144,36 +174,24 @@ def dialling_of(settings: Directory, clock: Callable[[], float]) -> Dialling:
     return Dialling(context, settings.start_tls, settings.connect_timeout, settings.timeout, clock)
 
 
+def as_service_account(service: ServiceAccount, dialling: Dialling) -> Callable[[Endpoint, float], Connection]:
+    """Return how a connection is opened that has the service account's rights."""
+
+    def dial_to_search(endpoint: Endpoint, deadline: float) -> Connection:
+        connection = dial(endpoint, dialling, deadline)
+        try:
+            service.bind(connection, deadline)
+        except (Broken, Unavailable):
+            connection.close()
+            raise
+        return connection
+
+    return dial_to_search
+
+
 def base_search(settings: Directory) -> Search:
     """Return the search that finds the base entry, without reading anything of it."""
     return Search(settings.base, BASE, presence("objectClass"), (NO_ATTRIBUTES,), 1, 0)
-
-
-def entry_of(found: Found, typed: str, settings: Directory) -> Entry:
-    """Return the person whom a search found by the name `typed`.
-
-    Raises:
-        Unavailable: when the entry has not exactly one value of the id attribute, or an unusable one.
-
-    """
-    values = found.attributes.get(settings.id_attribute.lower(), ())
-    subject = _subject(values[0], settings.id_attribute) if len(values) == 1 else ""
-    if not subject:
-        cause = f"{found.dn!r} has not one readable {settings.id_attribute}: see id_attribute, and the account's rights"
-        raise Unavailable("directory", cause)
-    name, *_ = (*found.attributes.get(settings.name_attribute.lower(), ()), typed.encode())
-    return Entry(subject, found.dn, name.decode(errors="replace"), typed)
-
-
-def _subject(value: bytes, attribute: str) -> str:
-    """Return the id as text, or "" where it is none.
-
-    Active Directory keeps an objectGUID as 16 octets, the first three parts in little-endian order ([MS-DTYP] 2.3.4).
-    """
-    try:
-        return str(uuid.UUID(bytes_le=value)) if attribute.lower() == "objectguid" else value.decode().strip().lower()
-    except ValueError:
-        return ""
 
 
 def _unless_overloaded(result: Result) -> Result:

@@ -13,17 +13,24 @@ from ldap3.core.results import RESULT_CODES
 from ldap3.operation.bind import bind_operation
 from ldap3.operation.extended import extended_operation
 from ldap3.operation.search import search_operation
+from ldap3.protocol.rfc2696 import paged_search_control
 from ldap3.protocol.rfc4511 import Simple
 
 _START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511 section 4.14
+_PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
+_BEFORE_DONE = frozenset({"searchResEntry", "searchResRef"})
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The LDAPResult that ends an operation (RFC 4511 section 4.1.9): its code, and what the server said to it."""
+    """The LDAPResult that ends an operation (RFC 4511 section 4.1.9): its code, and what the server said to it.
+
+    `cookie` asks for the next page; it is empty where there is none.
+    """
 
     code: int
     diagnosis: str
+    cookie: bytes = b""
 
     def __str__(self) -> str:
         """Return both for a log line: one line of bounded length, whatever the server sent."""
@@ -41,6 +48,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A part of what a search finds: at most `size` entries, behind those of the page that ended with `cookie`."""
+
+    size: int
+    cookie: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """What to search. `scope` is ldap3's word, `filter` is text (RFC 4515); limits are entries and seconds, or 0."""
 
@@ -50,6 +65,7 @@ class Search:
     attributes: tuple[str, ...]
     size_limit: int
     time_limit: int
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,7 @@ class Operation:
     request: Any
     answer: str
     before: frozenset[str] = frozenset()
+    controls: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         """Return the kind alone: the request may hold a password."""
@@ -88,7 +105,10 @@ def search_operation_of(search: Search) -> Operation:
         auto_escape=False,  # ldap3 would guess whether a value is escaped; ours are
         auto_encode=False,
     )
-    return Operation("searchRequest", request, "searchResDone", frozenset({"searchResEntry", "searchResRef"}))
+    # Not critical: a server that knows no pages answers with all there is, or says that this is more than it sends.
+    page = search.page
+    controls = () if page is None else (paged_search_control(False, page.size, page.cookie),)  # noqa: FBT003 - ldap3's
+    return Operation("searchRequest", request, "searchResDone", _BEFORE_DONE, controls)
 
 
 def start_tls_operation() -> Operation:
@@ -98,7 +118,8 @@ def start_tls_operation() -> Operation:
 
 def result_of(answer: Mapping[str, Any]) -> Result:
     """Return the result that ldap3 read."""
-    return Result(int(answer["result"]), str(answer["message"]))
+    control = answer.get("controls", {}).get(_PAGED_RESULTS)
+    return Result(int(answer["result"]), str(answer["message"]), control["value"]["cookie"] if control else b"")
 
 
 def found_of(answer: Mapping[str, Any]) -> Found:

@@ -9,7 +9,8 @@ import socket
 import ssl
 from collections.abc import Callable
 
-# The longest answer to what we ask (two attributes of two entries) is far below; a server may not fill our memory.
+# The longest answer to what a login asks (a few attributes of two entries, or the DNs of a thousand groups) is below; a
+# server may not fill our memory.
 LONGEST_ANSWER = 1 << 20  # octets
 
 
@@ -30,12 +31,16 @@ class Wire:
     Broken is no OSError, and so ldap3 lets it pass as it is.
     """
 
-    def __init__(self, stream: socket.socket, clock: Callable[[], float]) -> None:
-        """Take over a connected socket. `clock` gives monotonic seconds; `begin` comes before all else."""
+    def __init__(self, stream: socket.socket, clock: Callable[[], float], longest: int = LONGEST_ANSWER) -> None:
+        """Take over a connected socket. `clock` gives monotonic seconds, `longest` are the octets of an answer.
+
+        `begin` comes before all else.
+        """
         # Nagle's algorithm would hold a bind back behind the handshake's last octets: 43 ms instead of 0.5 ms.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = stream
         self._clock = clock
+        self._longest = longest
         self.begin(clock())
 
     def begin(self, deadline: float) -> None:
@@ -64,7 +69,7 @@ class Wire:
         if not octets:
             raise Broken("the server closed the connection", sent=True)
         self._received += len(octets)
-        if self._received > LONGEST_ANSWER:
+        if self._received > self._longest:
             raise Broken("an answer of an impossible length", sent=True)
         return octets
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from pyotp.utils import build_uri
 
-from radius2fa.otp.token import Algorithm, Kind, Token
+from radius2fa.enrol.naming import new_id
+from radius2fa.otp.token import Algorithm, Kind, Token, YubiKey
 from radius2fa.otp.verify import Match, Windows, check
 
 # As long as the hash's output (RFC 4226 section 4 R6 asks for 20 octets; RFC 6238 section 5.1 for the hash's length).
 _KEY_OCTETS = {Algorithm.SHA1: 20, Algorithm.SHA256: 32, Algorithm.SHA512: 64}
 
-_ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without i, l and 1, o and 0
-_ID_LENGTH = 8
+ID_LENGTH = 8  # letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Enrolment:
     secret: str = field(repr=False)
 
 
-def begin(form: Form, issuer: str, account: str, random: Callable[[int], bytes], key: bytes | None = None) -> Enrolment:
+def begin(form: Form, random: Callable[[int], bytes], key: bytes | None = None) -> Token:
     """Make a token with a name and key of random octets, or with the key that it has been given.
 
     Raises:
@@ -46,8 +46,7 @@ def begin(form: Form, issuer: str, account: str, random: Callable[[int], bytes],
 
     """
     key = random(_KEY_OCTETS[form.algorithm]) if key is None else key
-    token = Token(_new_id(random), form.kind, key, form.algorithm, form.digits, form.period)
-    return present(token, issuer, account)
+    return Token(new_id(random, ID_LENGTH), form.kind, key, form.algorithm, form.digits, form.period)
 
 
 def present(token: Token, issuer: str, account: str) -> Enrolment:
@@ -70,16 +69,7 @@ def present(token: Token, issuer: str, account: str) -> Enrolment:
     return Enrolment(token, uri, " ".join(groups))
 
 
-def confirm(token: Token, code: bytes, when: float, windows: Windows) -> Match | None:
+def confirm(token: Token | YubiKey, code: bytes, when: float, windows: Windows) -> Match | None:
     """Check the first code that the owner types at `when` (Unix seconds). Returns the Match to be burned, or None."""
     verdict = check([token], code, when, windows, resync=False)
     return verdict if isinstance(verdict, Match) else None
-
-
-def _new_id(random: Callable[[int], bytes]) -> str:
-    number = int.from_bytes(random(16), "big")
-    letters = []
-    for _ in range(_ID_LENGTH):
-        number, letter = divmod(number, len(_ID_LETTERS))
-        letters.append(_ID_LETTERS[letter])
-    return "".join(letters)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from radius2fa.login.place import Address
 from radius2fa.login.reason import Reason
 
 
@@ -32,7 +33,8 @@ class Attempt:
 
     `id` names the attempt in every log line and in the journal. `name` is the user name as typed.
     `password` is what the user typed, as UTF-8: the password, the password with a code behind it, or (with a `state`)
-    the answer to a challenge. `source` is where the user sits, as the client tells it, or "".
+    the answer to a challenge. `source` is where the user sits, as the client tells it, or "": an address, but perhaps
+    also a telephone number or the name of a port; `address` is what of it can be read as an IP address.
     `when` is the arrival in Unix seconds; `deadline` is the monotonic second after which nobody waits for the answer.
     """
 
@@ -42,17 +44,25 @@ class Attempt:
     password: bytes = field(repr=False)
     state: bytes | None = field(repr=False)
     source: str
+    address: Address | None
     when: float
     deadline: float
 
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Let the user in. `subject` is the directory's stable id, `token` the token whose code was burned."""
+    """Let the user in.
+
+    `subject` is the directory's stable id. `token` is the token whose code was burned, None where no second factor was
+    asked for; `factor` says which kind it is, or why there was none. `policy` is the rule that was applied, None for
+    none. `reply` is what the client is told about the user beyond the acceptance, as the rule made it.
+    """
 
     subject: str
-    token: str
-    policy: str | None
+    token: str | None
+    factor: str
+    policy: str | None = None
+    reply: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

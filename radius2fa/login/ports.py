@@ -1,12 +1,13 @@
 """Owns what the decision asks of the outside world. Adapters implement these Protocols; tests have small real fakes."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Protocol
 
 from radius2fa.login.lockout import Failures, LockoutRules
 from radius2fa.login.reason import Reason
-from radius2fa.otp.token import Token
+from radius2fa.otp.token import Factor, YubiKey
 
 
 class Unavailable(Exception):  # noqa: N818 - a breakdown, named by what it means to the caller
@@ -29,12 +30,17 @@ class Entry:
     `subject` is the directory's stable id in lower case (`entryUUID`, `objectGUID`): the identity that tokens, failures
     and challenges are keyed by. `name` is the directory's own spelling, for display. `typed` is the name that it was
     found by, with which the adapter can look it up afresh.
+    `groups` are the DNs of the groups that they belong to, directly or through other groups, as `dn.normal_dn`
+    writes them; `attributes` are those that the policy speaks of, by their names in lower case. Both are empty where no
+    rule asks for them.
     """
 
     subject: str
     dn: str
     name: str
     typed: str
+    groups: frozenset[str] = frozenset()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
 
 class NotFound(Enum):
@@ -77,11 +83,28 @@ NO_FAILURES = Failures()
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the store knows of a person: the tokens that may answer, and the failures so far."""
+class Retired:
+    """A token or code that may not answer. `why` is TOKEN_DISABLED, TOKEN_EXPIRED or TOKEN_NOT_YET_VALID."""
 
-    tokens: tuple[Token, ...] = ()
+    token: Factor
+    why: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the store knows of a person: what may answer, what may not, and the failures so far.
+
+    They are `enrolled` if they have a token of their own, or had one that was not removed: a lost one asks for a code.
+    `place` are the failures of the place that the attempt comes from. No second factor is asked for before
+    `bypass_until` (Unix seconds).
+    """
+
+    tokens: tuple[Factor, ...] = ()
     failures: Failures = NO_FAILURES
+    retired: tuple[Retired, ...] = ()
+    place: Failures = NO_FAILURES
+    bypass_until: float = 0.0
+    enrolled: bool = False
 
 
 class Result(StrEnum):
@@ -94,7 +117,11 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of the journal. `name` is the name as typed; `subject` the stable id, if the name led to one."""
+    """One row of the journal. `name` is the name as typed; `subject` the stable id, if the name led to one.
+
+    `policy` is the rule that was applied, None for none. `factor` says what the second factor was: the kind of the
+    token that answered, or why none was asked for ("off", "not-enrolled", "bypass"); None where it did not come so far.
+    """
 
     id: str
     when: float
@@ -105,16 +132,34 @@ class Record:
     reason: Reason | None = None
     subject: str | None = None
     token: str | None = None
+    policy: str | None = None
+    factor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """The use of one code: the token's counter moves above `counter`, or somebody else was first."""
+    """The use of one code: the token's counter moves above `counter`, or somebody else was first.
 
-    subject: str
+    `adopts` is true for a YubiKey out of the stock, which from now on belongs to the person.
+    """
+
     token: str
     counter: int
     drift: int
+    adopts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A login that is going to be accepted. `burn` is None where no second factor was asked for.
+
+    `name` is the directory's spelling. `place` is the place whose failures are to be forgotten, None if it has none.
+    """
+
+    subject: str
+    name: str
+    burn: Burn | None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +172,25 @@ class OutOfStep:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failure to be counted. `credentials` serve only to recognise a repeat, and are kept as a keyed digest."""
+    """One failure of a person to be counted.
+
+    `credentials` serve only to recognise a repeat, and are kept as a keyed digest.
+    """
 
     subject: str
     name: str
     credentials: bytes = field(repr=False)
     rules: LockoutRules
     out_of_step: OutOfStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """One name that does not exist, to be counted against the place that it was tried from."""
+
+    place: str
+    name: str
+    rules: LockoutRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +210,35 @@ class Ledger(Protocol):
     Every method may raise Unavailable.
     """
 
-    def standing(self, subject: str) -> Standing:
-        """Return the person's active tokens and failures; an empty Standing for somebody without either."""
+    def standing(self, subject: str, place: str, when: float) -> Standing:
+        """Return the person's tokens at `when` (Unix seconds) and failures; an empty Standing for somebody without any.
+
+        `place` is where the attempt comes from (`place.place_of`).
+        """
+        ...
+
+    def stock(self, public_ids: Collection[str], when: float) -> tuple[YubiKey, ...]:
+        """Return the active, valid YubiKeys of these public ids that belong to nobody yet."""
         ...
 
     def held(self, state: bytes, client: str, name: str, when: float) -> Held | None:
         """Return the login that waits under `state`, if it waits for this client and name and has not expired."""
         ...
 
-    def ask(self, held: Held, record: Record, failure: Failure | None) -> None:
+    def ask(self, held: Held, record: Record, failure: Failure | Miss | None) -> None:
         """Keep a login that waits for its code; write the record; count the failure, if there is one."""
         ...
 
-    def refuse(self, record: Record, failure: Failure | None, answered: bytes | None) -> None:
+    def refuse(self, record: Record, failure: Failure | Miss | None, answered: bytes | None) -> None:
         """Write the record; count the failure, if there is one; end the challenge of State `answered`."""
         ...
 
-    def accept(self, burn: Burn, record: Record, answered: bytes | None) -> Reason | None:
+    def accept(self, success: Success, record: Record, answered: bytes | None) -> Reason | None:
         """Burn the code, end the challenge, forget the failures, write the record: all or nothing.
 
         Returns None when that was done, and the login may be accepted. Otherwise the reason why not, which has been
-        written in the record's place: CODE_ALREADY_USED when the counter had moved or the token is active no more,
-        STATE_UNKNOWN when the challenge was answered meanwhile, LOCKED_OUT when parallel failures have blocked the
-        person meanwhile. In these cases nothing is burned.
+        written in the record's place: CODE_ALREADY_USED when the counter had moved, or the token is active and theirs
+        no more; STATE_UNKNOWN when the challenge was answered meanwhile; LOCKED_OUT when parallel failures have blocked
+        the person meanwhile. In these cases nothing is burned.
         """
         ...

@@ -18,7 +18,15 @@ class Reason(StrEnum):
     WRONG_CODE = "wrong-code"
     CODE_ALREADY_USED = "code-already-used"
     OUT_OF_STEP = "token-out-of-step"
+    TOKEN_DISABLED = "token-disabled"
+    TOKEN_EXPIRED = "token-expired"
+    TOKEN_NOT_YET_VALID = "token-not-yet-valid"
+    KIND_NOT_ALLOWED = "kind-not-allowed"
     LOCKED_OUT = "locked-out"
+    ADDRESS_BLOCKED = "too-many-unknown-names"
+    DENIED = "denied-by-policy"
+    NOT_IN_GROUP = "not-in-required-group"
+    REPLY_UNUSABLE = "reply-attribute-unusable"
     STATE_UNKNOWN = "state-unknown"
     WRONG_PASSWORD = "wrong-password"
     ACCOUNT_DISABLED = "account-disabled"
@@ -44,13 +52,28 @@ _REMEDIES = {
     Reason.EMPTY_PASSWORD: "No password was sent.",
     Reason.NO_SUCH_USER: "The directory knows nobody by this name: check the spelling, the base and the user filter.",
     Reason.AMBIGUOUS_NAME: "The directory knows several people by this name: make the user filter stricter.",
-    Reason.NO_TOKEN: "The user has no active token: enrol one with `radius2fa token add`.",
+    Reason.NO_TOKEN: "The user has no active token: give them one with `radius2fa token add` or `token assign`.",
     Reason.NO_CODE: "The password came without a one-time code behind it, or the answer was no code.",
     Reason.WRONG_CODE: "The code belongs to none of the user's tokens at this time: check the clock of the phone.",
     Reason.CODE_ALREADY_USED: "The code was right but has been used before: wait for the next one.",
     Reason.OUT_OF_STEP: "The code is the token's, but far from where it should be: enter the next code too, "
     "or use `radius2fa token resync`.",
+    Reason.TOKEN_DISABLED: "The code is right, but its token is disabled: give the user another, or use "
+    "`radius2fa token enable`.",
+    Reason.TOKEN_EXPIRED: "The code is right, but the time until which it is valid is over: give the user another "
+    "token or code, or use `radius2fa token valid`.",
+    Reason.TOKEN_NOT_YET_VALID: "The code is right, but its token is not valid yet: wait, or use "
+    "`radius2fa token valid`.",
+    Reason.KIND_NOT_ALLOWED: "The code is right, but the policy does not allow this kind of token here: use another "
+    "token, or change `kinds` of the policy.",
     Reason.LOCKED_OUT: "Too many wrong attempts: wait, or use `radius2fa user unlock`.",
+    Reason.ADDRESS_BLOCKED: "Too many names that do not exist were tried from this address: wait, and look there for "
+    "whoever is guessing.",
+    Reason.DENIED: "The policy lets nobody in here: see `radius2fa policy test` for the rule and why it matched.",
+    Reason.NOT_IN_GROUP: "The user is in none of the groups that the policy requires: add them to one of "
+    "these in the directory.",
+    Reason.REPLY_UNUSABLE: "The policy takes a reply attribute from the directory, and what stands there does not fit "
+    "it: correct the entry; `radius2fa policy test` names the attribute.",
     Reason.STATE_UNKNOWN: "The challenge has expired, was answered already, or belongs to another user or client: "
     "log in anew.",
     Reason.WRONG_PASSWORD: "The code was right, the directory refused the password.",

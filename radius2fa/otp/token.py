@@ -1,14 +1,23 @@
-"""Owns the values of a one-time-code token."""
+"""Owns the values of what makes one-time codes: OATH tokens, YubiKeys, and codes that were handed out."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Kind(StrEnum):
-    """What moves the token's counter."""
+    """Where a code comes from, and so what moves its counter."""
 
     TOTP = "totp"  # RFC 6238: time
     HOTP = "hotp"  # RFC 4226: every press of the button
+    YUBIKEY = "yubikey"  # Yubico OTP: every touch
+    RECOVERY = "recovery"  # one of a list that the owner keeps for the day on which the token is lost
+    TEMPORARY = "temporary"  # from the helpdesk, for a while
+
+
+DEVICES = frozenset({Kind.TOTP, Kind.HOTP, Kind.YUBIKEY})  # what somebody who is enrolled has
+OATH = (Kind.TOTP, Kind.HOTP)
+ISSUED = (Kind.RECOVERY, Kind.TEMPORARY)
 
 
 class Algorithm(StrEnum):
@@ -52,6 +61,8 @@ class Token:
             ValueError: naming the field.
 
         """
+        if self.kind not in OATH:
+            raise ValueError(f"kind: {self.kind} makes no OATH codes")
         if self.digits not in DIGITS:
             raise ValueError(f"digits: {self.digits} is not one of {DIGITS}")
         if self.kind is Kind.TOTP and self.period not in PERIODS:
@@ -60,3 +71,77 @@ class Token:
             raise ValueError("key: empty")
         if self.counter < 0:
             raise ValueError(f"counter: {self.counter} is below 0")
+
+
+PRIVATE_ID_OCTETS = 6
+AES_KEY_OCTETS = 16
+PUBLIC_ID_MOST = 16  # modhex characters, which are 8 octets
+
+
+@dataclass(frozen=True, slots=True)
+class YubiKey:
+    """A YubiKey that makes Yubico OTPs, with its AES key known here.
+
+    `public_id` is what stands in front of each code, in lower-case modhex, perhaps nothing. `private_id` is what is
+    found inside of it. `counter` is the lowest value of 256 times the use counter plus the session counter that may
+    still be accepted: one above that of the last accepted code.
+    """
+
+    id: str
+    public_id: str
+    key: bytes = field(repr=False)
+    private_id: bytes = field(repr=False)
+    counter: int = 0
+
+    kind: ClassVar[Kind] = Kind.YUBIKEY
+
+    def __post_init__(self) -> None:
+        """Refuse a YubiKey that no code can be read with.
+
+        Raises:
+            ValueError: naming the field.
+
+        """
+        if len(self.public_id) > PUBLIC_ID_MOST or len(self.public_id) % 2 or set(self.public_id) - MODHEX:
+            raise ValueError(f"public_id: not an even number of up to {PUBLIC_ID_MOST} modhex characters")
+        if len(self.key) != AES_KEY_OCTETS:
+            raise ValueError(f"key: {len(self.key)} octets; an AES-128 key has {AES_KEY_OCTETS}")
+        if len(self.private_id) != PRIVATE_ID_OCTETS:
+            raise ValueError(f"private_id: {len(self.private_id)} octets, not {PRIVATE_ID_OCTETS}")
+        if self.counter < 0:
+            raise ValueError(f"counter: {self.counter} is below 0")
+
+
+MODHEX = frozenset("cbdefghijklnrtuv")  # Yubico's digits 0 to 15: on the same keys of nearly all keyboards
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCode:
+    """A code that was handed out, of which only a keyed digest is kept: a recovery code or a temporary one.
+
+    `counter` is how often it was used, out of `uses` times that it may be.
+    """
+
+    id: str
+    kind: Kind
+    key: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+    counter: int = 0
+    uses: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a code that could never be used.
+
+        Raises:
+            ValueError: naming the field.
+
+        """
+        if self.kind not in ISSUED:
+            raise ValueError(f"kind: {self.kind} is not handed out")
+        if self.uses < 1:
+            raise ValueError(f"uses: {self.uses} is below 1")
+        if self.counter < 0:
+            raise ValueError(f"counter: {self.counter} is below 0")
+
+
+Factor = Token | YubiKey | IssuedCode

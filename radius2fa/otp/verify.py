@@ -1,16 +1,18 @@
 """Owns the verdict on a code: which token it belongs to, at which counter, and whether it may still be used.
 
-Pure: the caller burns a Match by moving the token's counter to `counter + 1`, and remembers a Stray. Every step of the
-window of every token is computed and compared in constant time, without an early exit, so that the time of an answer
-does not tell how near a guess was.
+Pure: the caller burns a Match by moving the token's counter to `counter + 1`, and remembers a Stray. Every token that
+makes codes of this form is asked, and every step of its window, without an early exit.
 """
 
-import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hmac import compare_digest
 
-from radius2fa.otp.oath import code_at, step
-from radius2fa.otp.token import Kind, Token
+from radius2fa.otp import window, yubico
+from radius2fa.otp.forms import fits
+from radius2fa.otp.issued import digest_of, normal
+from radius2fa.otp.oath import step
+from radius2fa.otp.token import Factor, IssuedCode, Kind, Token, YubiKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Match:
     """The code is the token's and unused.
 
     `counter` is what the code stands for: burning it moves the token's counter to `counter + 1`. `drift` is the
-    token's clock less ours, in steps, to be learned with it (0 for HOTP).
+    token's clock less ours, in steps, to be learned with it (0 for all but TOTP).
     """
 
     token: str
@@ -67,17 +69,17 @@ WRONG = Wrong()
 Verdict = Match | Used | Stray | Wrong
 
 
-def check(tokens: Sequence[Token], code: bytes, when: float, windows: Windows, *, resync: bool) -> Verdict:
-    """Judge a code that was typed at `when` (Unix seconds) against a person's active tokens.
+def check(tokens: Sequence[Factor], code: bytes, when: float, windows: Windows, *, resync: bool) -> Verdict:
+    """Judge a code that was typed at `when` (Unix seconds) against what a person may answer with.
 
     The best verdict wins: a Match by any token, then Used, then (looked for only when `resync` is true) Stray.
-    A code is the ASCII digits of a token, octet for octet: nothing is stripped or converted.
+    A code must have the form of a token's, octet for octet: nothing is stripped.
     """
-    able = [token for token in tokens if token.digits == len(code)]
-    verdicts: list[Verdict] = [_near(token, code, when, windows) for token in able]
+    able = [token for token in tokens if fits(token, code)]
+    verdicts = [_judge(token, code, when, windows) for token in able]
     if resync and not any(isinstance(verdict, Match) for verdict in verdicts):
         # The wide look costs ten times the near one. Who is let in shows by that alone that it was not needed.
-        verdicts += [_far(token, code, when, windows) for token in able]
+        verdicts += [_far(token, code, when, windows) for token in able if isinstance(token, Token)]
     return min(verdicts, key=lambda verdict: _ORDER.index(type(verdict)), default=WRONG)
 
 
@@ -91,14 +93,25 @@ def resync(token: Token, first: bytes, second: bytes, when: float, look: int) ->
     below the token's counter.
     """
     centre = step(token, when) if token.kind is Kind.TOTP else token.counter
-    starts = _hits(token, first, range(max(centre - look, token.counter), centre + look + 1))
-    pairs = [start for start in starts if _hits(token, second, [start + 1])]
+    starts = window.hits(token, first, range(max(centre - look, token.counter), centre + look + 1))
+    pairs = [start for start in starts if window.hits(token, second, [start + 1])]
     return _match(token, max(pairs) + 1, when) if pairs else None
+
+
+def _judge(token: Factor, code: bytes, when: float, windows: Windows) -> Verdict:
+    match token:
+        case Token():
+            return _near(token, code, when, windows)
+        case YubiKey():
+            return _touch(token, code)
+        case _:
+            return _handed_out(token, code)
 
 
 def _near(token: Token, code: bytes, when: float, windows: Windows) -> Match | Used | Wrong:
     """Judge by the window, and by the place right behind a remembered code."""
-    hits = _hits(token, code, [*_around(token, when, windows.totp, windows.hotp), *_follower(token, when, windows)])
+    around = window.near(token, when, windows.totp, windows.hotp)
+    hits = window.hits(token, code, [*around, *window.follower(token, when, windows.resync_seconds)])
     if not hits:
         return WRONG
     # Where a window holds the same digits twice, the highest counter is burned, so that they cannot come back.
@@ -107,29 +120,24 @@ def _near(token: Token, code: bytes, when: float, windows: Windows) -> Match | U
 
 def _far(token: Token, code: bytes, when: float, windows: Windows) -> Stray | Wrong:
     """Judge by the resync window."""
-    hits = _hits(token, code, _around(token, when, windows.totp_resync, windows.hotp_resync))
-    return Stray(token.id, max(hits)) if hits and max(hits) >= token.counter else WRONG
+    hits = window.hits(token, code, window.far(token, when, windows.totp_resync, windows.hotp_resync))
+    return Stray(token.id, max(hits)) if hits else WRONG
 
 
-def _around(token: Token, when: float, steps: int, presses: int) -> range:
-    """Return the counters within `steps` of the token's clock, or within `presses` of its counter."""
-    if token.kind is Kind.TOTP:
-        centre, reach = step(token, when) + token.drift, steps
-    else:
-        centre, reach = token.counter, presses
-    return range(max(centre - reach, 0), centre + reach + 1)
+def _touch(key: YubiKey, code: bytes) -> Match | Used | Wrong:
+    """Judge by what the YubiKey counts: each touch stands above all before it."""
+    counter = yubico.read(key, code)
+    if counter is None:
+        return WRONG
+    return Match(key.id, counter, 0) if counter >= key.counter else Used(key.id)
 
 
-def _follower(token: Token, when: float, windows: Windows) -> list[int]:
-    """Return the counter that confirms a remembered code, while it is good."""
-    if token.remembered is None or token.remembered < token.counter:
-        return []
-    return [token.remembered + 1] if when - token.remembered_at <= windows.resync_seconds else []
-
-
-def _hits(token: Token, code: bytes, counters: Iterable[int]) -> list[int]:
-    """Return those of the counters whose code this is. Each one is tried."""
-    return [counter for counter in counters if hmac.compare_digest(code_at(token, counter), code)]
+def _handed_out(issued: IssuedCode, code: bytes) -> Match | Used | Wrong:
+    """Judge by the digest, and by how often the code may be used."""
+    plain = normal(issued.kind, code)
+    if plain is None or not compare_digest(digest_of(issued.key, issued.id, plain), issued.digest):
+        return WRONG
+    return Match(issued.id, issued.counter, 0) if issued.counter < issued.uses else Used(issued.id)
 
 
 def _match(token: Token, counter: int, when: float) -> Match:

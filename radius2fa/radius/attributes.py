@@ -72,3 +72,22 @@ class ReplyAttribute:
         if self.vendor is None:
             return bytes((self.type, len(value) + 2)) + value
         return bytes((VENDOR_SPECIFIC, len(value) + 8)) + _vendor_header(self.vendor, self.type, len(value) + 2) + value
+
+
+def shown(attribute: ReplyAttribute) -> str:
+    """Return an attribute as people write it: name, tag and value; a number where four octets are no text.
+
+    The value of an attribute that is encrypted on the wire is a secret, and left out.
+    """
+    name = attribute.name if attribute.tag is None else f"{attribute.name}:{attribute.tag}"
+    if attribute.salted:
+        return f"{name} = (a secret)"
+    text = attribute.value.decode("ascii", "replace")
+    if text.isprintable() and "\N{REPLACEMENT CHARACTER}" not in text:
+        return f"{name} = {text}"
+    if len(attribute.value) <= _NUMBER_OCTETS:
+        return f"{name} = {int.from_bytes(attribute.value)}"
+    return f"{name} = 0x{attribute.value.hex()}"
+
+
+_NUMBER_OCTETS: Final = 4

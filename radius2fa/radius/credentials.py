@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from radius2fa.printable import printable
@@ -26,6 +26,13 @@ from radius2fa.radius.password import reveal
 _CONTROL: Final = re.compile("[\0-\x1f\x7f-\x9f]")  # C0, DEL and C1
 _PASSWORD_MOST: Final = 128  # RFC 2865 section 5.2
 _ADDRESS_LENGTH: Final = 4
+_FOR_THE_NAS_TO_CHOOSE: Final = (b"\xff\xff\xff\xff", b"\xff\xff\xff\xfe")  # RFC 2865 section 5.8: no addresses
+# As clients write them: bare, or with a port behind a colon (RFC 3986 section 3.2.2) or in brackets (strongSwan).
+_ADDRESS: Final = re.compile(
+    r"\[(?P<six>[^\[\]]+)\](?::[0-9]{1,5})?|(?P<four>[0-9.]+):[0-9]{1,5}|(?P<bare>[^\[\]]+)(?:\[[0-9]{1,5}\])?"
+)
+
+Address = IPv4Address | IPv6Address
 
 
 class Fault(Enum):
@@ -39,12 +46,16 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a login is decided on. `password` is UTF-8, and empty where none was sent; `source` may be ""."""
+    """What a login is decided on. `password` is UTF-8, and empty where none was sent; `source` may be "".
+
+    `address` is the user's, None where the client tells none.
+    """
 
     name: str
     password: bytes = field(repr=False)
     state: bytes | None = field(repr=False)
     source: str
+    address: Address | None
 
 
 def read(request: Request) -> Credentials | Fault:
@@ -57,7 +68,7 @@ def read(request: Request) -> Credentials | Fault:
     password = _password(request)
     if isinstance(password, Fault):
         return password
-    return Credentials(name, password, request.first(STATE), source_of(request))
+    return Credentials(name, password, request.first(STATE), source_of(request), address_of(request))
 
 
 def name_of(request: Request) -> str:
@@ -74,6 +85,33 @@ def source_of(request: Request) -> str:
     if address is None or len(address) != _ADDRESS_LENGTH:
         return ""
     return str(IPv4Address(address))
+
+
+def address_of(request: Request) -> Address | None:
+    """Return the user's address: that in Calling-Station-Id, else Framed-IP-Address; None where neither holds one.
+
+    A Calling-Station-Id may be the address of a network card, or a telephone number.
+    """
+    called = address_in((request.first(CALLING_STATION_ID) or b"").decode(errors="replace"))
+    framed = request.first(FRAMED_IP_ADDRESS) or b""
+    if called is not None or len(framed) != _ADDRESS_LENGTH or framed in _FOR_THE_NAS_TO_CHOOSE:
+        return called
+    return IPv4Address(framed)
+
+
+def address_in(text: str) -> Address | None:
+    """Return the address that a text consists of, perhaps with a port; None if it is no address.
+
+    An IPv4 address in the clothes of IPv6 (RFC 4291 section 2.5.5.2) is an IPv4 address.
+    """
+    match = _ADDRESS.fullmatch(text.strip())
+    if match is None:
+        return None
+    try:
+        found = ip_address(match["six"] or match["four"] or match["bare"])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
 
 
 def _name(request: Request) -> str | None:

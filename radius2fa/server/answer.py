@@ -1,10 +1,13 @@
 """Owns the translation between RADIUS and the decision: a request becomes an attempt, an outcome becomes a reply."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import cast
 
+from radius2fa.config.texts import Texts
 from radius2fa.login.attempt import Accept, Attempt, Challenge, ClientRules, Outcome
-from radius2fa.login.authenticate import House, authenticate, turn_away
+from radius2fa.login.authenticate import authenticate, turn_away
+from radius2fa.login.case import House
 from radius2fa.login.reason import Reason
 from radius2fa.radius import credentials, reply
 from radius2fa.radius.attributes import ReplyAttribute
@@ -14,12 +17,13 @@ from radius2fa.radius.reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The texts and attributes of replies, ready-made at start-up. `policies` gives those of a policy, by its name."""
+    """What replies are made of beside the decision. `texts` are those of each client, by its name.
 
-    prompt: str
-    refusal: str
+    With `send_class`, an Accept names the attempt, for the client's accounting.
+    """
+
+    texts: Mapping[str, Texts]
     send_class: bool = False
-    policies: Mapping[str, tuple[ReplyAttribute, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +53,29 @@ def decide(request: Request, rules: ClientRules, arrival: Arrival, house: House)
     read = credentials.read(request)
     if isinstance(read, credentials.Fault):
         name = credentials.name_of(request)
-        attempt = Attempt(arrival.id, rules, name, b"", None, "", arrival.when, arrival.deadline)
+        attempt = Attempt(arrival.id, rules, name, b"", None, "", None, arrival.when, arrival.deadline)
         return turn_away(attempt, _FAULTS[read], house)
     attempt = Attempt(
-        arrival.id, rules, read.name, read.password, read.state, read.source, arrival.when, arrival.deadline
+        arrival.id,
+        rules,
+        read.name,
+        read.password,
+        read.state,
+        read.source,
+        read.address,
+        arrival.when,
+        arrival.deadline,
     )
     return authenticate(attempt, house)
 
 
-def reply_to(outcome: Outcome, arrival: Arrival, answers: Answers) -> Reply:
-    """Build the reply. Every Reject is the same, whatever its reason."""
+def reply_to(outcome: Outcome, client: str, arrival: Arrival, answers: Answers) -> Reply:
+    """Build the reply. To one client, every Reject is the same, whatever its reason and whoever is refused."""
     match outcome:
-        case Accept(policy=policy):
-            attributes = answers.policies[policy] if policy is not None else ()
+        case Accept(reply=earned):
+            attributes = cast("tuple[ReplyAttribute, ...]", earned)  # as server.replies made them
             return reply.accept(attributes, arrival.id.encode() if answers.send_class else None)
         case Challenge(state, seconds):
-            return reply.challenge(answers.prompt, state, seconds)
+            return reply.challenge(answers.texts[client].prompt, state, seconds)
         case _:
-            return reply.reject(answers.refusal)
+            return reply.reject(answers.texts[client].refusal)

@@ -12,7 +12,8 @@ class Login:
     """One decided login. No secret in it.
 
     `address` is the RADIUS client's; `name` is as typed; `milliseconds` run from the arrival of the datagram to the
-    decision, without the delay that every Reject gets.
+    decision, without the delay that every Reject gets. Of a login that was accepted, `policy` is the rule that was
+    applied, None for none, and `factor` the kind of the token that answered, or why none had to.
     """
 
     id: str
@@ -25,6 +26,8 @@ class Login:
     subject: str | None
     token: str | None
     milliseconds: float
+    policy: str | None = None
+    factor: str | None = None
 
 
 Observer = Callable[[Login], None]

@@ -42,14 +42,20 @@ def log_logins(log: FilteringBoundLogger) -> Observer:
             "client": login.client,
             "address": login.address,
             "ms": round(login.milliseconds, 1),
+            "policy": login.policy,
+            "factor": login.factor,
+            "token": login.token,
+            "reason": login.reason and login.reason.value,
         }
-        if login.token is not None:
-            fields["token"] = login.token
-        if login.reason is not None:
-            fields["reason"] = login.reason.value
-        log.info(_EVENTS[login.result], **fields)
+        log.info(_event(login), **{name: value for name, value in fields.items() if value is not None})
 
     return observe
 
 
 _EVENTS = {Result.ACCEPT: "accepted", Result.REJECT: "rejected", Result.CHALLENGE: "challenged"}
+ALONE = "accepted without second factor"
+
+
+def _event(login: Login) -> str:
+    """Say what came of it; who came in by a password alone must not be overlooked."""
+    return ALONE if login.result is Result.ACCEPT and login.token is None else _EVENTS[login.result]

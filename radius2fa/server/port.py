@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from radius2fa.login.attempt import Accept, Challenge, ClientRules, Outcome, Reject
-from radius2fa.login.authenticate import House
+from radius2fa.login.case import House
 from radius2fa.login.ports import Result, Unavailable
 from radius2fa.radius import attributes, credentials, reply
 from radius2fa.radius.clients import Clients
@@ -47,6 +47,9 @@ class _Exchange:
     source: Source
     arrival: Arrival
     arrived: float
+
+
+_RESULTS = {Accept: Result.ACCEPT, Challenge: Result.CHALLENGE, Reject: Result.REJECT}
 
 
 class AccessPort:
@@ -152,7 +155,7 @@ class AccessPort:
                 self._send(exchange, reply.status())
                 return
             self._tell(exchange, outcome)
-            answer = reply_to(outcome, exchange.arrival, self._answers)
+            answer = reply_to(outcome, exchange.request.client.name, exchange.arrival, self._answers)
             if not isinstance(outcome, Reject):
                 self._send(exchange, answer)
                 return
@@ -193,25 +196,22 @@ class AccessPort:
 
     def _tell(self, exchange: _Exchange, outcome: Outcome) -> None:
         milliseconds = (self._clock() - exchange.arrived) * 1000
-        result, reason, subject, token = Result.REJECT, None, None, None
-        match outcome:
-            case Accept():
-                result, subject, token = Result.ACCEPT, outcome.subject, outcome.token
-            case Challenge():
-                result, reason = Result.CHALLENGE, outcome.reason
-            case Reject():
-                reason = outcome.reason
+        subject, token, policy, factor = None, None, None, None
+        if isinstance(outcome, Accept):
+            subject, token, policy, factor = outcome.subject, outcome.token, outcome.policy, outcome.factor
         login = Login(
             id=exchange.arrival.id,
             when=exchange.arrival.when,
             client=exchange.request.client.name,
             name=credentials.name_of(exchange.request),
             address=exchange.source.host,
-            result=result,
-            reason=reason,
+            result=_RESULTS[type(outcome)],
+            reason=None if isinstance(outcome, Accept) else outcome.reason,
             subject=subject,
             token=token,
             milliseconds=milliseconds,
+            policy=policy,
+            factor=factor,
         )
         for observe in self._observers:
             observe(login)

@@ -26,7 +26,7 @@ def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
 
     Raises:
         ListenFailed: an address cannot be bound.
-        ValueError: the configuration does not fit together (`check` finds the same).
+        UnusableReplies: attributes or values of the policies cannot be sent (`check` finds the same).
 
     """
     log = open_log(settings.log)

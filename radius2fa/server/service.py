@@ -10,13 +10,12 @@ from radius2fa.config.model import Settings
 from radius2fa.directory.ldap import LdapDirectory
 from radius2fa.login.ports import Unavailable
 from radius2fa.radius.clients import Clients
-from radius2fa.server.answer import Answers
 from radius2fa.server.health import Health
 from radius2fa.server.listener import Listener
 from radius2fa.server.login import Observer
 from radius2fa.server.port import AccessPort, Patience
 from radius2fa.server.reactor import Reactor
-from radius2fa.server.wiring import client_rules, house, radius_client, reply_attributes
+from radius2fa.server.wiring import answers, client_rules, house, radius_client
 from radius2fa.server.workers import Workers
 from radius2fa.store.engine import Store
 
@@ -43,7 +42,7 @@ class Service:
         """Put the parts together; nothing is bound or started yet.
 
         Raises:
-            ValueError: a client or a policy's reply attributes are wrong (`check` finds the same earlier).
+            UnusableReplies: attributes or values of the policies cannot be sent (`check` finds the same).
 
         """
         self._settings = settings
@@ -63,7 +62,7 @@ class Service:
             clients=Clients(radius_client(client) for client in settings.client),
             rules={client.name: client_rules(client) for client in settings.client},
             house=house(settings, store, directory),
-            answers=Answers(server.prompt, server.refusal, server.send_class, reply_attributes(settings)),
+            answers=answers(settings),
             patience=Patience(server.patience, server.reject_delay, server.reject_jitter),
             workers=self._workers,
             health=Health((directory.probe, lambda _: store.probe()), time.monotonic),

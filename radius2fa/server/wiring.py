@@ -1,25 +1,34 @@
 """Owns the wiring: configuration in, the parts that the server runs on out."""
 
 import secrets
+from collections.abc import Callable, Iterable
 
 from radius2fa.config.model import Client as ClientSettings
-from radius2fa.config.model import Settings
-from radius2fa.config.places import shipped
+from radius2fa.config.model import Lockout, Policy, Settings
+from radius2fa.config.texts import texts_of
 from radius2fa.login.attempt import ClientRules, CodeMode
-from radius2fa.login.authenticate import House
-from radius2fa.login.lockout import LockoutRules
-from radius2fa.login.policy import Rule
+from radius2fa.login.case import House
+from radius2fa.login.dn import normal_dn
+from radius2fa.login.lockout import LockoutRules, place_rules
+from radius2fa.login.policy import Reply, Rule, Rules, SecondFactor, folded, no_reply
 from radius2fa.login.ports import Directory
+from radius2fa.otp.token import Kind
 from radius2fa.otp.verify import Windows
-from radius2fa.radius.attributes import ReplyAttribute
 from radius2fa.radius.clients import Client
-from radius2fa.radius.dictionary import Dictionary
+from radius2fa.server.answer import Answers
+from radius2fa.server.replies import UnusableReplies, replies
 from radius2fa.store.engine import Store
 
 
 def house(settings: Settings, store: Store, directory: Directory) -> House:
-    """Return the decision's surroundings, as configured."""
+    """Return the decision's surroundings, as configured.
+
+    Raises:
+        UnusableReplies: attributes or values of the policies cannot be sent.
+
+    """
     codes, lockout = settings.codes, settings.lockout
+    people = lockout_rules(lockout)
     return House(
         directory=directory,
         ledger=store.ledger,
@@ -31,40 +40,62 @@ def house(settings: Settings, store: Store, directory: Directory) -> House:
             hotp_resync=codes.hotp_resync,
             resync_seconds=codes.resync_seconds,
         ),
-        lockout=LockoutRules(
-            failures=lockout.failures,
-            delay=lockout.delay,
-            longest_delay=lockout.longest_delay,
-            lock_after=lockout.lock_after,
-            repeat_seconds=lockout.repeat_seconds,
-        ),
-        policies=tuple(
-            Rule(policy.name, None if policy.clients is None else frozenset(policy.clients))
-            for policy in settings.policy
-        ),
+        lockout=people,
+        places=place_rules(people, lockout.unknown_names, lockout.unknown_names_of_client),
+        policies=rules(settings),
         challenge_seconds=settings.server.challenge_seconds,
     )
 
 
-def reply_attributes(settings: Settings) -> dict[str, tuple[ReplyAttribute, ...]]:
-    """Return the reply attributes of each policy, encoded once.
+def lockout_rules(lockout: Lockout) -> LockoutRules:
+    """Return the rules that slow guessing at a person down."""
+    return LockoutRules(
+        failures=lockout.failures,
+        delay=lockout.delay,
+        longest_delay=lockout.longest_delay,
+        lock_after=lockout.lock_after,
+        repeat_seconds=lockout.repeat_seconds,
+    )
+
+
+def rules(settings: Settings) -> Rules:
+    """Return the rules of all policies, in the order of the file.
 
     Raises:
-        ValueError: an attribute that no dictionary knows, or a value that does not fit; the text names the policy.
+        UnusableReplies: attributes or values of the policies cannot be sent.
 
     """
-    dictionary = Dictionary.load(shipped("dictionaries"))
-    encoded = {}
-    for policy in settings.policy:
-        attributes = []
-        for name, values in policy.reply.items():
-            for value in values if isinstance(values, tuple) else (values,):
-                try:
-                    attributes.append(dictionary.encode(name, value))
-                except ValueError as fault:
-                    raise ValueError(f'policy "{policy.name}": {fault}') from None
-        encoded[policy.name] = tuple(attributes)
-    return encoded
+    made = replies(settings)
+    if made.faults:
+        raise UnusableReplies(made.faults)
+    return Rules.of(rule(policy, made.by_policy.get(policy.name, no_reply)) for policy in settings.policy)
+
+
+def rule(policy: Policy, reply: Reply) -> Rule:
+    """Return the policy as the decision sees it; names and DNs are written as they are compared."""
+    return Rule(
+        policy.name,
+        clients=_set(str, policy.clients),
+        users=_set(folded, policy.users),
+        groups=_set(normal_dn, policy.groups),
+        networks=policy.networks,
+        second_factor=SecondFactor(policy.second_factor),
+        until=None if policy.until is None else policy.until.timestamp(),
+        kinds=None if policy.kinds is None else frozenset(map(Kind, policy.kinds)),
+        required_groups=_set(normal_dn, policy.required_groups),
+        adopts=policy.adopt_yubikeys,
+        reply=reply,
+    )
+
+
+def _set(written: Callable[[str], str], names: Iterable[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(map(written, names))
+
+
+def answers(settings: Settings) -> Answers:
+    """Return what replies are made of: the texts of each client."""
+    texts = {client.name: texts_of(client, settings) for client in settings.client}
+    return Answers(texts, settings.server.send_class)
 
 
 def radius_client(client: ClientSettings) -> Client:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, update
 
-from radius2fa.otp.token import Algorithm, Kind, Token
+from radius2fa.login.ports import Burn
+from radius2fa.otp.token import AES_KEY_OCTETS, Algorithm, Factor, IssuedCode, Kind, Token, YubiKey
 from radius2fa.store.prepared import Prepared
 from radius2fa.store.schema import token
 from radius2fa.store.seal import KeyRing
@@ -14,59 +15,93 @@ SEALED = (
     token.c.id,
     token.c.kind,
     token.c.seed,
+    token.c.counter,
     token.c.algorithm,
     token.c.digits,
     token.c.period,
-    token.c.counter,
     token.c.drift,
     token.c.remembered,
     token.c.remembered_at,
+    token.c.public_id,
+    token.c.uses,
 )
-_UPDATE = (
-    update(token)
-    .where(token.c.id == bindparam("token"), token.c.active, token.c.counter <= bindparam("used"))
-    .values(
-        counter=bindparam("next"),
-        drift=bindparam("new_drift"),
-        last_used=bindparam("when"),
-        remembered=None,
-        remembered_at=None,
+
+IS_DEVICE = token.c.uses.is_(None)  # no issued code
+
+
+def valid_at(when: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a token is active and valid at a time."""
+    return and_(
+        token.c.active,
+        or_(token.c.valid_from.is_(None), token.c.valid_from <= when),
+        or_(token.c.valid_until.is_(None), token.c.valid_until > when),
     )
+
+
+# A token's counter may leap; that of an issued code counts its uses, and ends with the last.
+_UNUSED = or_(
+    and_(IS_DEVICE, token.c.counter <= bindparam("used")),
+    and_(token.c.counter == bindparam("used"), token.c.counter < token.c.uses),
 )
-_SWAP = Prepared(_UPDATE)
-_SWAP_OF = Prepared(_UPDATE.where(token.c.subject == bindparam("owner")))
+_BURNED: dict[str, Any] = {
+    "counter": bindparam("next"),
+    "drift": bindparam("new_drift"),
+    "last_used": bindparam("when"),
+    "remembered": None,
+    "remembered_at": None,
+}
+_THIS = update(token).where(token.c.id == bindparam("token"), _UNUSED).values(_BURNED)
+_ADVANCE = _THIS.where(token.c.active, IS_DEVICE)
+_BURN = Prepared(_THIS.where(token.c.subject == bindparam("owner"), valid_at(bindparam("when"))))
+_ADOPT = _THIS.where(token.c.subject.is_(None), valid_at(bindparam("when"))).values(subject=bindparam("owner"))
 
 
-def swap(
-    connection: Connection, token_id: str, counter: int, drift: int, when: float, *, owner: str | None = None
-) -> bool:
-    """Move an active token's counter above `counter`. False if it is there already: somebody else was first.
-
-    With an `owner`, False too if the token is not theirs.
-    """
-    values = {"token": token_id, "used": counter, "next": counter + 1, "new_drift": drift, "when": when}
-    if owner is None:
-        return _SWAP.changed(connection, values) == 1
-    return _SWAP_OF.changed(connection, values | {"owner": owner}) == 1
+def advance(connection: Connection, token_id: str, counter: int, drift: int, when: float) -> bool:
+    """Move an active token's counter above `counter`. False if it is there already: somebody else was first."""
+    return connection.execute(_ADVANCE, _values(token_id, counter, drift, when)).rowcount == 1
 
 
-def unsealed(keys: KeyRing, row: Sequence[Any]) -> Token:
+def swap(connection: Connection, burn: Burn, owner: str, when: float) -> bool:
+    """Move the counter above the burned one. False if somebody was first, or it is active, valid and theirs no more."""
+    values = _values(burn.token, burn.counter, burn.drift, when)
+    return _BURN.changed(connection, values | {"owner": owner}) == 1
+
+
+def adopt(connection: Connection, burn: Burn, owner: str, when: float) -> bool:
+    """Do the same with a token of the stock, and make it theirs. False also if it is in the stock no more."""
+    values = _values(burn.token, burn.counter, burn.drift, when)
+    return connection.execute(_ADOPT, values | {"owner": owner}).rowcount == 1
+
+
+def _values(token_id: str, counter: int, drift: int, when: float) -> dict[str, object]:
+    return {"token": token_id, "used": counter, "next": counter + 1, "new_drift": drift, "when": when}
+
+
+def unsealed(keys: KeyRing, row: Sequence[Any]) -> Factor:
     """Return the token of a row of the SEALED columns.
 
     Raises:
         SealBroken: its seed does not open.
 
     """
-    token_id, kind, seed, algorithm, digits, period, counter, drift, remembered, remembered_at = row
+    token_id, name, seed, counter, *oath, public_id, uses = row
+    kind = Kind(name)
+    if uses is not None:
+        key, digest = keys.open_code(seed)
+        return IssuedCode(token_id, kind, key, digest, counter, uses)
+    secret = keys.open_seed(token_id, kind, seed)
+    if kind is Kind.YUBIKEY:
+        return YubiKey(token_id, public_id or "", secret[:AES_KEY_OCTETS], secret[AES_KEY_OCTETS:], counter)
+    algorithm, digits, period, drift, remembered, remembered_at = oath
     return Token(
-        id=token_id,
-        kind=Kind(kind),
-        key=keys.open_seed(token_id, Kind(kind), seed),
-        algorithm=Algorithm(algorithm),
-        digits=digits,
-        period=period,
-        counter=counter,
-        drift=drift,
-        remembered=remembered,
-        remembered_at=remembered_at or 0.0,
+        token_id,
+        kind,
+        secret,
+        Algorithm(algorithm),
+        digits,
+        period,
+        counter,
+        drift,
+        remembered,
+        remembered_at or 0.0,
     )

@@ -5,19 +5,24 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Table, delete, inspect, make_url, select, text
+from sqlalchemy import URL, ColumnElement, Connection, Table, delete, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError
 
 from radius2fa.config.model import Store as Settings
+from radius2fa.otp.token import Kind
+from radius2fa.store import places
 from radius2fa.store.accounts import Accounts
+from radius2fa.store.acts import Acts
+from radius2fa.store.codes import Codes
 from radius2fa.store.database import Database
 from radius2fa.store.ledger import Ledger
-from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, token
+from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, place, token
 from radius2fa.store.seal import BadKeyFile, KeyRing, Random
 from radius2fa.store.sqlite import Sqlite
+from radius2fa.store.standing import DAY
 from radius2fa.store.tokens import Tokens
+from radius2fa.store.watch import Watch
 
-_DAY = 86400.0
 _SWEPT_AT_ONCE = 1000  # so that no login waits long for the writer
 
 _A_SEED = select(token.c.seed).limit(1)
@@ -43,6 +48,9 @@ class Store:
     ledger: Ledger
     tokens: Tokens
     accounts: Accounts
+    codes: Codes
+    acts: Acts
+    watch: Watch
     _database: Database
     _keep_seconds: float
 
@@ -56,25 +64,41 @@ class Store:
         self._database.write(lambda connection: connection.execute(_REVISION).all())
 
     def sweep(self, when: float) -> None:
-        """Delete the challenges that have expired at `when` (Unix seconds), and the journal's rows that are too old."""
-        self._delete_before(challenge, "id", "expires", when)
-        self._delete_before(journal, "number", "at", when - self._keep_seconds)
+        """Delete what is over at `when` (Unix seconds).
+
+        That are challenges that have expired, rows of the journal that are too old, and, a day later, temporary codes
+        that have ended and places from where nobody tries anything any more.
+        """
+        yesterday = when - DAY
+        self._delete(challenge, "id", challenge.c.expires <= when)
+        self._delete(journal, "number", journal.c.at <= when - self._keep_seconds)
+        self._delete(token, "id", token.c.kind == Kind.TEMPORARY.value, token.c.valid_until <= yesterday)
+        self._delete(place, "place", *places.over(yesterday, when))
 
     def close(self) -> None:
         """Close every connection. No thread may be at work."""
         self._database.close()
 
-    def _delete_before(self, table: Table, key: str, time: str, limit: float) -> None:
-        rows = select(table.c[key]).where(table.c[time] <= limit).limit(_SWEPT_AT_ONCE)
+    def _delete(self, table: Table, key: str, *over: ColumnElement[bool]) -> None:
+        rows = select(table.c[key]).where(*over).limit(_SWEPT_AT_ONCE)
         statement = delete(table).where(table.c[key].in_(rows))
         while self._database.write(lambda connection: connection.execute(statement).rowcount) == _SWEPT_AT_ONCE:
             pass
 
 
-def open_store(settings: Settings, keys: KeyRing, *, threads: int, clock: Callable[[], float], random: Random) -> Store:
+def open_store(
+    settings: Settings,
+    keys: KeyRing,
+    *,
+    threads: int,
+    clock: Callable[[], float],
+    random: Random,
+    actor: str = "server",
+) -> Store:
     """Return the store that the settings name.
 
-    `threads` is how many threads will use it at once, `clock` gives monotonic seconds, `random` random octets.
+    `threads` is how many threads will use it at once, `clock` gives monotonic seconds, `random` random octets, `actor`
+    is the name of who makes the changes from now on.
 
     Raises:
         BadUrl: the URL names no database that this program can use.
@@ -90,12 +114,16 @@ def open_store(settings: Settings, keys: KeyRing, *, threads: int, clock: Callab
     except BaseException:
         database.close()
         raise
+    acts = Acts(database, actor)
     return Store(
-        Ledger(database, keys, random),
-        Tokens(database, keys, random),
-        Accounts(database),
+        Ledger(database, keys, random, acts),
+        Tokens(database, keys, random, acts),
+        Accounts(database, acts),
+        Codes(database, keys, random, acts),
+        acts,
+        Watch(database),
         database,
-        settings.keep_days * _DAY,
+        settings.keep_days * DAY,
     )
 
 

@@ -33,6 +33,8 @@ def write(connection: Connection, record: Record) -> None:
             "result": record.result.value,
             "reason": None if record.reason is None else record.reason.value,
             "token": record.token,
+            "policy": record.policy,
+            "factor": record.factor,
         },
     )
 
@@ -59,4 +61,6 @@ def _record(row: Row[*tuple[Any, ...]]) -> Record:
         reason=None if values["reason"] is None else Reason(values["reason"]),
         subject=values["subject"],
         token=values["token"],
+        policy=values["policy"],
+        factor=values["factor"],
     )

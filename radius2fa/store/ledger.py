@@ -1,25 +1,23 @@
 """Owns the login's side of the tables: `login.ports.Ledger` on a database."""
 
 import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from radius2fa.login.lockout import Failures
-from radius2fa.login.ports import Burn, Failure, Held, OutOfStep, Record, Result, Standing, Unavailable
+from radius2fa.login.ports import Failure, Held, Miss, OutOfStep, Record, Result, Standing, Success, Unavailable
 from radius2fa.login.reason import Reason
-from radius2fa.store import accounts, journal
-from radius2fa.store.burn import SEALED, swap, unsealed
+from radius2fa.otp.token import YubiKey
+from radius2fa.store import accounts, journal, places, standing
+from radius2fa.store.acts import Acts, Deed
+from radius2fa.store.burn import adopt, swap
 from radius2fa.store.database import Database
 from radius2fa.store.prepared import Prepared
-from radius2fa.store.schema import account, challenge, token
+from radius2fa.store.schema import challenge, token
 from radius2fa.store.seal import KeyRing, Random, SealBroken
 
-_STANDING = Prepared(
-    select(account.c.failures, account.c.blocked_until, *SEALED)
-    .select_from(account.outerjoin(token, and_(token.c.subject == account.c.subject, token.c.active)))
-    .where(account.c.subject == bindparam("who"))
-)
 _HELD = Prepared(
     select(challenge.c.held, challenge.c.expires).where(
         challenge.c.id == bindparam("state"), challenge.c.expires > bindparam("when")
@@ -42,22 +40,24 @@ _REMEMBER = (
 class Ledger:
     """All that logins leave behind, as `login.ports.Ledger` says."""
 
-    def __init__(self, database: Database, keys: KeyRing, random: Random) -> None:
-        """Take the database, the keys that seal what is secret in it, and a source of random octets."""
+    def __init__(self, database: Database, keys: KeyRing, random: Random, acts: Acts) -> None:
+        """Take the database, the keys that seal what is secret in it, random octets, and the book of acts."""
         self._database = database
         self._keys = keys
         self._random = random
+        self._acts = acts
 
-    def standing(self, subject: str) -> Standing:
-        """Return the person's active tokens and failures; an empty Standing for somebody without either."""
-        rows = self._database.read(lambda connection: _STANDING.rows(connection, {"who": subject}))
-        if not rows:
-            return Standing()
-        failures = Failures(rows[0][0], rows[0][1])
-        try:
-            return Standing(tuple(unsealed(self._keys, row[2:]) for row in rows if row[2] is not None), failures)
-        except SealBroken as broken:
-            raise Unavailable("master key", str(broken)) from None
+    def standing(self, subject: str, place: str, when: float) -> Standing:
+        """Return the person's tokens at `when` and failures, and those of the place; nothing for a stranger."""
+        with _opening():
+            return self._database.read(
+                lambda connection: standing.standing(connection, self._keys, subject, place, when)
+            )
+
+    def stock(self, public_ids: Collection[str], when: float) -> tuple[YubiKey, ...]:
+        """Return the active, valid YubiKeys of these public ids that belong to nobody yet."""
+        with _opening():
+            return self._database.read(lambda connection: standing.stock(connection, self._keys, public_ids, when))
 
     def held(self, state: bytes, client: str, name: str, when: float) -> Held | None:
         """Return the login that waits under `state`, if it waits for this client and name and has not expired."""
@@ -74,60 +74,94 @@ class Ledger:
                 raise Unavailable("master key", str(broken)) from None
             return None
 
-    def ask(self, held: Held, record: Record, failure: Failure | None) -> None:
+    def ask(self, held: Held, record: Record, failure: Failure | Miss | None) -> None:
         """Keep a login that waits for its code; write the record; count the failure, if there is one."""
         row = {"id": _hashed(held.state), "held": self._keys.seal_held(held, self._random), "expires": held.expires}
 
         def job(connection: Connection) -> None:
             self._count(connection, record, failure)
             _HOLD.changed(connection, row)
+            self._count_place(connection, record, failure)
             journal.write(connection, record)
 
         self._database.write(job)
 
-    def refuse(self, record: Record, failure: Failure | None, answered: bytes | None) -> None:
+    def refuse(self, record: Record, failure: Failure | Miss | None, answered: bytes | None) -> None:
         """Write the record; count the failure, if there is one; end the challenge of State `answered`."""
 
         def job(connection: Connection) -> None:
             self._count(connection, record, failure)
             _end(connection, answered)
+            self._count_place(connection, record, failure)
             journal.write(connection, record)
 
         self._database.write(job)
 
-    def accept(self, burn: Burn, record: Record, answered: bytes | None) -> Reason | None:
+    def accept(self, success: Success, record: Record, answered: bytes | None) -> Reason | None:
         """Burn the code, end the challenge, forget the failures, write the record: all or nothing.
 
         Returns None when that was done, and the login may be accepted. Otherwise the reason why not, which has been
         written in the record's place.
         """
-        return self._database.write(lambda connection: _accept(connection, burn, record, answered))
+        return self._database.write(lambda connection: self._accept(connection, success, record, answered))
 
-    def _count(self, connection: Connection, record: Record, failure: Failure | None) -> None:
-        if failure is None:
+    def _accept(
+        self, connection: Connection, success: Success, record: Record, answered: bytes | None
+    ) -> Reason | None:
+        if success.burn is not None and success.burn.adopts:
+            accounts.see(connection, {success.subject: success.name})  # whose token it is going to be
+        failures = accounts.lock(connection, success.subject)
+        waited = _end(connection, answered)  # whatever follows: an answer is given once
+        if failures.blocked(record.when):
+            refusal = Reason.LOCKED_OUT
+        elif not waited:
+            refusal = Reason.STATE_UNKNOWN
+        elif not self._burn(connection, success, record.when):
+            refusal = Reason.CODE_ALREADY_USED
+        else:
+            if failures.count:
+                accounts.forget(connection, success.subject)
+            if success.place is not None:
+                places.forget(connection, success.place)
+            journal.write(connection, record)
+            return None
+        journal.write(connection, replace(record, result=Result.REJECT, reason=refusal))
+        return refusal
+
+    def _burn(self, connection: Connection, success: Success, when: float) -> bool:
+        burn = success.burn
+        if burn is None:
+            return True
+        if not burn.adopts:
+            return swap(connection, burn, success.subject, when)
+        # Only who has no token adopts one (`login.proof`), so they cannot have too many of them afterwards.
+        if not adopt(connection, burn, success.subject, when):
+            return False
+        self._acts.write(connection, Deed.ADOPTED, when, subject=success.subject, name=success.name, token=burn.token)
+        return True
+
+    # The account is the first and the place the last that a transaction locks: no two wait for each other.
+
+    def _count(self, connection: Connection, record: Record, failure: Failure | Miss | None) -> None:
+        if not isinstance(failure, Failure):
             return
         digest = self._keys.digest(record.client, failure.credentials)
         accounts.count(connection, failure, digest, record.when)
         if failure.out_of_step is not None:
             _remember(connection, failure.subject, failure.out_of_step, record.when)
 
+    def _count_place(self, connection: Connection, record: Record, failure: Failure | Miss | None) -> None:
+        if isinstance(failure, Miss):
+            miss = replace(failure, place=journal.storable(failure.place), name=journal.storable(failure.name))
+            places.count(connection, miss, self._keys.digest(miss.place, miss.name.encode()), record.when)
 
-def _accept(connection: Connection, burn: Burn, record: Record, answered: bytes | None) -> Reason | None:
-    failures = accounts.lock(connection, burn.subject)
-    waited = _end(connection, answered)  # whatever follows: an answer is given once
-    if failures.blocked(record.when):
-        refusal = Reason.LOCKED_OUT
-    elif not waited:
-        refusal = Reason.STATE_UNKNOWN
-    elif not swap(connection, burn.token, burn.counter, burn.drift, record.when, owner=burn.subject):
-        refusal = Reason.CODE_ALREADY_USED
-    else:
-        if failures.count:
-            accounts.forget(connection, burn.subject)
-        journal.write(connection, record)
-        return None
-    journal.write(connection, replace(record, result=Result.REJECT, reason=refusal))
-    return refusal
+
+@contextmanager
+def _opening() -> Iterator[None]:
+    try:
+        yield
+    except SealBroken as broken:
+        raise Unavailable("master key", str(broken)) from None
 
 
 def _end(connection: Connection, answered: bytes | None) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 HEAD = REVISIONS[-1]
 
 metadata = MetaData(
@@ -40,20 +40,37 @@ account = Table(
     ),
     Column("failure_digest", LargeBinary, comment="Keyed digest of the client and credentials last counted"),
     Column("failure_at", Double, comment="When these were counted"),
-    comment="People who have a token or a failure",
+    Column("bypass_until", Double, comment="No second factor is asked for before; null: it always is"),
+    comment="People who have a token or a code, a failure or a bypass",
+)
+
+place = Table(
+    "place",
+    metadata,
+    Column("place", Text, primary_key=True, comment="An address of users, or a client that tells none"),
+    Column("failures", Integer, nullable=False, comment="Names in a row that do not exist"),
+    Column("blocked_until", Double, nullable=False, comment="Every attempt from there before is refused"),
+    Column("failure_digest", LargeBinary, comment="Keyed digest of the name last counted"),
+    Column("failure_at", Double, nullable=False, index=True, comment="When it was counted"),
+    comment="Where names that do not exist are tried from",
 )
 
 token = Table(
     "token",
     metadata,
     Column("id", Text, primary_key=True, comment="Our name for the token"),
-    Column("subject", Text, ForeignKey(account.c.subject), nullable=False, index=True, comment="Whose it is"),
-    Column("kind", Text, nullable=False, comment="totp or hotp"),
-    Column("algorithm", Text, nullable=False, comment="The hash below the HMAC: SHA1, SHA256 or SHA512"),
-    Column("digits", Integer, nullable=False, comment="The length of a code"),
+    Column("subject", Text, ForeignKey(account.c.subject), index=True, comment="Whose it is; null: it is in the stock"),
+    Column("kind", Text, nullable=False, comment="totp, hotp, yubikey, recovery or temporary"),
+    Column("algorithm", Text, nullable=False, comment="The hash below the HMAC: SHA1, SHA256 or SHA512 (totp, hotp)"),
+    Column("digits", Integer, nullable=False, comment="The length of a code (totp, hotp)"),
     Column("period", Integer, nullable=False, comment="Seconds of a time step (totp)"),
-    Column("seed", LargeBinary, nullable=False, comment="The key of the codes, sealed for this id and kind"),
-    Column("counter", BigInteger, nullable=False, comment="Lowest counter or time step that may be accepted"),
+    Column(
+        "seed",
+        LargeBinary,
+        nullable=False,
+        comment="What codes are checked with: sealed for this id and kind, or the keyed digest of an issued code",
+    ),
+    Column("counter", BigInteger, nullable=False, comment="Lowest counter that may be accepted; an issued code's uses"),
     Column("drift", Integer, nullable=False, comment="The token's clock less ours, in time steps"),
     Column("remembered", BigInteger, comment="Counter of a good code seen outside the window, for a resync"),
     Column("remembered_at", Double, comment="When that code was seen"),
@@ -62,7 +79,11 @@ token = Table(
     Column("active", Boolean, nullable=False, comment="Whether it may answer"),
     Column("created", Double, nullable=False, comment="When it was enrolled"),
     Column("last_used", Double, comment="When a code of it was last accepted"),
-    comment="One-time-code tokens",
+    Column("public_id", Text, unique=True, comment="What stands in front of the codes, in modhex (yubikey)"),
+    Column("valid_from", Double, comment="It may not answer before"),
+    Column("valid_until", Double, index=True, comment="It may not answer from then on"),
+    Column("uses", Integer, comment="How often an issued code may be used; null for tokens"),
+    comment="One-time-code tokens, and codes that were handed out",
 )
 
 challenge = Table(
@@ -90,6 +111,23 @@ journal = Table(
     Column("result", Text, nullable=False, comment="accept, reject or challenge"),
     Column("reason", Text, comment="Why it was refused"),
     Column("token", Text, comment="The id of the token that answered; no foreign key, as above"),
+    Column("policy", Text, comment="The rule that was applied"),
+    Column("factor", Text, comment="The kind of the second factor, or why none was asked for"),
     Index("journal_subject_number_idx", "subject", "number"),
     comment="How every login ended",
+)
+
+act = Table(
+    "act",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, comment="The order of writing"),
+    Column("at", Double, nullable=False, comment="When it was done"),
+    Column("who", Text, nullable=False, comment="Who did it"),
+    Column("what", Text, nullable=False, comment="What was done, in a word"),
+    Column("subject", Text, comment="The person that it was done to; no foreign key, since the act outlives them"),
+    Column("name", Text, comment="Their name, as the directory spelled it then"),
+    Column("token", Text, comment="The id of the token or code; no foreign key, as above"),
+    Column("detail", Text, nullable=False, comment="More of it, for people"),
+    Index("act_subject_number_idx", "subject", "number"),
+    comment="What administrators did",
 )

@@ -1,8 +1,8 @@
-"""Owns the sealing of what is secret in the tables: seeds, the passwords that wait for a code, and failure digests.
+"""Owns the sealing of what is secret in the tables: seeds, the passwords that wait for a code, and keyed digests.
 
 AES-256-GCM throughout (NIST SP 800-38D). A blob is a version octet, the id of its key, a nonce of 12 octets, and the
-ciphertext with its tag. The keys in use are derived from the master key by HKDF-SHA256 (RFC 5869), one for each
-purpose.
+ciphertext with its tag. Of codes that were handed out only a digest is kept (`otp.issued`), behind a version octet and
+the id of its key. The keys in use are derived from the master key by HKDF-SHA256 (RFC 5869), one for each purpose.
 """
 
 import base64
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from radius2fa.login.ports import Held
+from radius2fa.otp.issued import digest_of
 from radius2fa.otp.token import Kind
 
 Random = Callable[[int], bytes]
@@ -33,6 +34,7 @@ _ID = slice(1, 5)
 _HEADER = slice(0, 5)
 _NONCE = slice(5, 17)
 _CIPHERTEXT = slice(17, None)
+_DIGEST = slice(5, None)
 
 
 class BadKeyFile(ValueError):  # noqa: N818 - named by what is wrong, like the reasons
@@ -51,6 +53,7 @@ class _Key:
     master: bytes = field(repr=False)
     seeds: AESGCM = field(repr=False)
     digests: bytes = field(repr=False)
+    codes: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,19 @@ class KeyRing:
         key = self._key_of(blob)
         return _open(key, _waiting(key, held.state), blob, _held_context(held))
 
+    def digest_code(self, code: str, normal: bytes) -> bytes:
+        """Return what is kept of an issued code of this id: the digest of its normal form."""
+        return _VERSION + self._current.id + digest_of(self._current.codes, code, normal)
+
+    def open_code(self, blob: bytes) -> tuple[bytes, bytes]:
+        """Return the key and the digest of an issued code.
+
+        Raises:
+            SealBroken: its key is missing.
+
+        """
+        return self._key_of(blob).codes, blob[_DIGEST]
+
     @staticmethod
     def name_of(blob: bytes) -> str:
         """Return the name of the key that sealed a blob: eight hex digits."""
@@ -172,8 +188,13 @@ def _decoded(number: int, line: str) -> bytes:
 
 
 def _derive(master: bytes) -> _Key:
-    seeds = AESGCM(_hkdf(master, None, b"radius2fa seed"))
-    return _Key(hashlib.sha256(master).digest()[:4], master, seeds, _hkdf(master, None, b"radius2fa failure digest"))
+    return _Key(
+        hashlib.sha256(master).digest()[:4],
+        master,
+        AESGCM(_hkdf(master, None, b"radius2fa seed")),
+        _hkdf(master, None, b"radius2fa failure digest"),
+        _hkdf(master, None, b"radius2fa issued code"),
+    )
 
 
 def _waiting(key: _Key, state: bytes) -> AESGCM:

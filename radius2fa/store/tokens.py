@@ -1,62 +1,35 @@
-"""Owns the tokens' rows: who has which, how many at most, and what people may see of them."""
+"""Owns the tokens' rows: who has which, what people may see of them, and what the helpdesk does with them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, Select, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, or_, select, update
 
-from radius2fa.otp.token import Algorithm, Kind, Token
-from radius2fa.store import accounts
-from radius2fa.store.burn import SEALED, swap, unsealed
+from radius2fa.otp.token import Algorithm, IssuedCode, Kind, Token, YubiKey
+from radius2fa.store import accounts, adding, burn, intake
+from radius2fa.store.acts import Acts, Deed, written
+from radius2fa.store.adding import MOST_ACTIVE, NewToken, Taken, TooManyTokens
+from radius2fa.store.burn import IS_DEVICE, SEALED, unsealed
 from radius2fa.store.database import Database
+from radius2fa.store.intake import Intake
 from radius2fa.store.schema import account, token
 from radius2fa.store.seal import KeyRing, Random
 
-MOST_ACTIVE = 8  # tokens of one person: every one of them is tried at every login
-_ADDED_AT_ONCE = 500
-
-
-class TooManyTokens(Exception):  # noqa: N818 - named by what is wrong
-    """The person has as many active tokens as one may have."""
-
-    def __init__(self, subject: str) -> None:
-        """Name the person."""
-        super().__init__(f"{subject} would have more than {MOST_ACTIVE} active tokens")
-        self.subject = subject
-
-
-class Taken(Exception):  # noqa: N818 - as above
-    """A token with this id or serial number exists. `field` is "id" or "serial", `value` the one that is taken."""
-
-    def __init__(self, field: str, value: str) -> None:
-        """Name the field and the value."""
-        super().__init__(f"a token with the {field} {value} exists already")
-        self.field = field
-        self.value = value
-
-
-@dataclass(frozen=True, slots=True)
-class NewToken:
-    """A token to be added. `subject` and `name` are its owner's, as the directory has them."""
-
-    token: Token
-    subject: str
-    name: str
-    label: str = ""
-    serial: str | None = None
+__all__ = ["MOST_ACTIVE", "Intake", "NewToken", "Taken", "TokenRow", "Tokens", "TooManyTokens"]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """What people may see of a token. `name` is its owner's. Times are Unix seconds."""
+    """What people may see of a token. `subject` and `name` are its owner's, None in the stock. Times are Unix seconds.
+
+    `algorithm`, `digits`, `period` and `drift` say nothing of a YubiKey, `public_id` of nothing else.
+    """
 
     id: str
-    subject: str
-    name: str
+    subject: str | None
+    name: str | None
     kind: Kind
     algorithm: Algorithm
     digits: int
@@ -68,103 +41,178 @@ class TokenRow:
     active: bool
     created: float
     last_used: float | None
+    public_id: str | None = None
+    valid_from: float | None = None
+    valid_until: float | None = None
 
 
-_ROW = select(
-    token.c.id,
-    token.c.subject,
-    account.c.name,
-    token.c.kind,
-    token.c.algorithm,
-    token.c.digits,
-    token.c.period,
-    token.c.counter,
-    token.c.drift,
-    token.c.label,
-    token.c.serial,
-    token.c.active,
-    token.c.created,
-    token.c.last_used,
-).join_from(token, account)
-_ALL = _ROW.order_by(account.c.name, token.c.created, token.c.id)
-_OF = _ROW.where(token.c.subject == bindparam("owner")).order_by(token.c.created, token.c.id)
-_ONE = _ROW.where(token.c.id == bindparam("token"))
-
-_SECRET = select(*SEALED).where(token.c.id == bindparam("token"))
-_OWNER = select(token.c.subject).where(token.c.id == bindparam("token"))
-_SET_ACTIVE = update(token).where(token.c.id == bindparam("token")).values(active=bindparam("now_active"))
-_REMOVE = delete(token).where(token.c.id == bindparam("token"))
-_INSERT = insert(token)
-_IDS = select(token.c.id).where(token.c.id.in_(bindparam("values", expanding=True)))
-_SERIALS = select(token.c.serial).where(token.c.serial.in_(bindparam("values", expanding=True)))
-_ACTIVE = (
-    select(token.c.subject, func.count())
-    .where(token.c.active, token.c.subject.in_(bindparam("subjects", expanding=True)))
-    .group_by(token.c.subject)
+_THIS = and_(token.c.id == bindparam("token"), IS_DEVICE)
+_ROW = (
+    select(
+        token.c.id,
+        token.c.subject,
+        account.c.name,
+        token.c.kind,
+        token.c.algorithm,
+        token.c.digits,
+        token.c.period,
+        token.c.counter,
+        token.c.drift,
+        token.c.label,
+        token.c.serial,
+        token.c.active,
+        token.c.created,
+        token.c.last_used,
+        token.c.public_id,
+        token.c.valid_from,
+        token.c.valid_until,
+    )
+    .select_from(token.outerjoin(account))
+    .where(IS_DEVICE)
 )
+_ALL = _ROW.order_by(account.c.name.nulls_last(), token.c.created, token.c.id)
+_STOCK = _ROW.where(token.c.subject.is_(None)).order_by(token.c.serial.nulls_last(), token.c.created, token.c.id)
+_OF = _ROW.where(token.c.subject == bindparam("owner")).order_by(token.c.created, token.c.id)
+_ONE = _ROW.where(or_(token.c.id == bindparam("token"), token.c.serial == bindparam("token")))
+
+_SECRET = select(*SEALED).where(_THIS)
+_OWNER = select(token.c.subject, account.c.name, token.c.active).select_from(token.outerjoin(account)).where(_THIS)
+_SET_ACTIVE = update(token).where(_THIS).values(active=bindparam("now_active"))
+_SET_VALID = update(token).where(_THIS).values(valid_from=bindparam("not_before"), valid_until=bindparam("not_after"))
+_ASSIGN = update(token).where(_THIS, token.c.subject.is_(None)).values(subject=bindparam("owner"))
+_UNASSIGN = update(token).where(_THIS, token.c.subject.is_not(None)).values(subject=None, active=True)
+_REMOVE = delete(token).where(_THIS)
 
 
-def _seen(statement: sqlite.Insert | postgresql.Insert) -> Insert:
-    fresh = statement.values(failures=0, blocked_until=0.0)
-    return fresh.on_conflict_do_update(index_elements=["subject"], set_={"name": fresh.excluded.name})
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """Whose a token is, and whether it is active."""
 
-
-_SEEN = {"sqlite": _seen(sqlite.insert(account)), "postgresql": _seen(postgresql.insert(account))}
+    subject: str | None
+    name: str | None
+    active: bool
 
 
 class Tokens:
-    """The tokens, as enrolment and the helpdesk see them. Every method may raise Unavailable."""
+    """The tokens, as enrolment and the helpdesk see them. Times are Unix seconds.
 
-    def __init__(self, database: Database, keys: KeyRing, random: Random) -> None:
-        """Take the database, the keys that seal the seeds, and a source of random octets."""
+    Codes that were handed out (`codes.Codes`) are no tokens here. Every method may raise Unavailable.
+    """
+
+    def __init__(self, database: Database, keys: KeyRing, random: Random, acts: Acts) -> None:
+        """Take the database, the keys that seal the seeds, a source of random octets, and the book of acts."""
         self._database = database
         self._keys = keys
-        self._random = random
+        self._seal = adding.seal_with(keys, random)
+        self._acts = acts
 
-    def add(  # noqa: PLR0917 - as PLR0913
-        self, token: Token, subject: str, name: str, label: str, serial: str | None, when: float
-    ) -> None:
-        """Add an active token, enrolled at `when` (Unix seconds).
+    def add(self, new: NewToken, when: float) -> None:
+        """Add a token, enrolled at `when`.
 
         Raises:
             TooManyTokens: the person has 8 active tokens.
-            Taken: the id or the serial number is that of another token.
+            Taken: the id, the serial number or the public id is that of another token.
 
         """
-        self.add_many([NewToken(token, subject, name, label, serial)], when)
+        self.add_many([new], when)
 
     def add_many(self, new: Iterable[NewToken], when: float) -> None:
-        """Add active tokens, enrolled at `when` (Unix seconds): all of them, or none.
+        """Add tokens, enrolled at `when`: all of them, or none.
 
         Raises:
             TooManyTokens: a person would have more than 8 active tokens.
-            Taken: an id or a serial number is that of another token.
+            Taken: an id, a serial number or a public id is that of another token.
 
         """
-        # In one order of people, so that two imports do not wait for each other.
-        ordered = sorted(new, key=lambda one: one.subject)
-        self._database.write(lambda connection: self._add(connection, ordered, when))
+        # In one order of people, so that two of these do not wait for each other.
+        ordered = sorted(new, key=lambda one: one.subject or "")
 
-    def list(self, subject: str | None = None) -> tuple[TokenRow, ...]:
-        """Return the tokens of a person, or of all, by name and age."""
-        if subject is None:
-            return self._rows(_ALL, {})
-        return self._rows(_OF, {"owner": subject})
+        def job(connection: Connection) -> None:
+            adding.add(connection, ordered, when, self._seal)
+            for one in ordered:
+                self._acts.write(connection, Deed.ADDED, when, subject=one.subject, name=one.name, token=one.token.id)
 
-    def get(self, token_id: str) -> TokenRow | None:
-        """Return a token, None if there is none of this id."""
-        rows = self._rows(_ONE, {"token": token_id})
-        return rows[0] if rows else None
+        self._database.write(job)
 
-    def secret(self, token_id: str) -> Token | None:
-        """Return a token with its seed, active or not, None if there is none of this id.
+    def take_in(self, new: Sequence[NewToken], when: float, *, dry: bool = False) -> tuple[Intake, ...]:
+        """Add such of the tokens as are new, enrolled at `when`, and return what became of each, in the order given.
+
+        At most some hundreds at once: a transaction makes logins wait. With `dry`, tell only what would become of them.
+        """
+        if dry:
+            return self._database.read(lambda connection: intake.foretell(connection, self._keys, new))
+
+        def job(connection: Connection) -> tuple[Intake, ...]:
+            fates = intake.take_in(connection, self._keys, new, when, self._seal)
+            tally = Counter(fates)
+            if tally[Intake.ADDED]:
+                detail = ", ".join(f"{fate.name.lower()}: {tally[fate]}" for fate in Intake if tally[fate])
+                self._acts.write(connection, Deed.IMPORTED, when, detail=detail)
+            return fates
+
+        return self._database.write(job)
+
+    def list(self, subject: str | None = None, *, unassigned: bool = False) -> tuple[TokenRow, ...]:
+        """Return the tokens of a person by age, those of the stock by serial number, or all by name and age."""
+        if subject is not None:
+            return self._rows(_OF, {"owner": subject})
+        return self._rows(_STOCK if unassigned else _ALL, {})
+
+    def get(self, id_or_serial: str) -> TokenRow | None:
+        """Return a token, None if there is none of this id or serial number."""
+        rows = self._rows(_ONE, {"token": id_or_serial})
+        return min(rows, key=lambda row: row.id != id_or_serial, default=None)
+
+    def secret(self, token_id: str) -> Token | YubiKey | None:
+        """Return a token with its seed, whether it may answer or not, None if there is none of this id.
 
         Raises:
             SealBroken: the seed does not open.
 
         """
         row = self._database.read(lambda connection: connection.execute(_SECRET, {"token": token_id}).first())
-        return None if row is None else unsealed(self._keys, tuple(row))
+        found = None if row is None else unsealed(self._keys, tuple(row))
+        return None if isinstance(found, IssuedCode) else found
+
+    def assign(self, token_id: str, subject: str, name: str, when: float) -> bool:
+        """Give a token of the stock to a person. False if it is not in the stock.
+
+        Raises:
+            TooManyTokens: it is active, and the person has 8 other active tokens.
+
+        """
+
+        def job(connection: Connection) -> bool:
+            token = _owned(connection, token_id)
+            if token is None or token.subject is not None:
+                return False
+            accounts.see(connection, {subject: name})
+            if token.active:
+                adding.require_room(connection, Counter({subject: 1}))
+            if connection.execute(_ASSIGN, {"token": token_id, "owner": subject}).rowcount == 0:
+                return False
+            self._acts.write(connection, Deed.ASSIGNED, when, subject=subject, name=name, token=token_id)
+            return True
+
+        return self._database.write(job)
+
+    def unassign(self, token_id: str) -> bool:
+        """Take a token back into the stock, active, its counter as it is. False if it is nobody's."""
+
+        def change(connection: Connection, _: _Owned) -> bool:
+            return connection.execute(_UNASSIGN, {"token": token_id}).rowcount == 1
+
+        return self._change(token_id, Deed.UNASSIGNED, change)
+
+    def set_valid(self, token_id: str, valid_from: float | None, valid_until: float | None) -> bool:
+        """Let a token answer only from one time until another; None is no bound. False if there is none of this id."""
+
+        def change(connection: Connection, _: _Owned) -> bool:
+            values = {"token": token_id, "not_before": valid_from, "not_after": valid_until}
+            return connection.execute(_SET_VALID, values).rowcount == 1
+
+        detail = f"from {written(valid_from)} until {written(valid_until)}"
+        return self._change(token_id, Deed.VALIDITY, change, detail)
 
     def set_active(self, token_id: str, active: bool) -> bool:  # noqa: FBT001 - the value that is set
         """Let a token answer, or not. False if there is none of this id.
@@ -173,49 +221,45 @@ class Tokens:
             TooManyTokens: the person has 8 other active tokens.
 
         """
-        return self._database.write(lambda connection: _set_active(connection, token_id, active=active))
+
+        def change(connection: Connection, token: _Owned) -> bool:
+            if active and not token.active and token.subject is not None:
+                adding.require_room(connection, Counter({token.subject: 1}))
+            return connection.execute(_SET_ACTIVE, {"token": token_id, "now_active": active}).rowcount == 1
+
+        return self._change(token_id, Deed.ENABLED if active else Deed.DISABLED, change)
 
     def remove(self, token_id: str) -> bool:
         """Delete a token. False if there is none of this id."""
-        return self._database.write(lambda connection: connection.execute(_REMOVE, {"token": token_id}).rowcount == 1)
+
+        def change(connection: Connection, _: _Owned) -> bool:
+            return connection.execute(_REMOVE, {"token": token_id}).rowcount == 1
+
+        return self._change(token_id, Deed.REMOVED, change)
 
     def advance(self, token_id: str, counter: int, drift: int, when: float) -> bool:
-        """Use up everything to `counter`, at `when` (Unix seconds). False if it was used already, or is not active."""
-        return self._database.write(lambda connection: swap(connection, token_id, counter, drift, when))
+        """Use up everything to `counter`, at `when`. False if it was used already, or is not active."""
+        return self._database.write(lambda connection: burn.advance(connection, token_id, counter, drift, when))
 
-    def _rows(self, statement: Select[*tuple[Any, ...]], values: dict[str, str]) -> tuple[TokenRow, ...]:
+    def _change(
+        self, token_id: str, deed: Deed, change: Callable[[Connection, _Owned], bool], detail: str = ""
+    ) -> bool:
+        """Change one token, and write that down. False, and nothing written, if there is no such token."""
+
+        def job(connection: Connection) -> bool:
+            token = _locked(connection, token_id)
+            if token is None or not change(connection, token):
+                return False
+            self._acts.write(
+                connection, deed, None, subject=token.subject, name=token.name, token=token_id, detail=detail
+            )
+            return True
+
+        return self._database.write(job)
+
+    def _rows(self, statement: Select[*tuple[Any, ...]], values: Mapping[str, object]) -> tuple[TokenRow, ...]:
         rows = self._database.read(lambda connection: connection.execute(statement, values).all())
         return tuple(map(_token_row, rows))
-
-    def _add(self, connection: Connection, new: Sequence[NewToken], when: float) -> None:
-        for some in _chunks(new):
-            subjects = Counter(one.subject for one in some)
-            names = {one.subject: one.name for one in some}
-            # An upsert locks its row, as accounts.lock() does.
-            connection.execute(
-                _SEEN[connection.dialect.name], [{"subject": subject, "name": name} for subject, name in names.items()]
-            )
-            _require_free(connection, some)
-            _require_room(connection, subjects)
-            connection.execute(_INSERT, [self._row(one, when) for one in some])
-
-    def _row(self, new: NewToken, when: float) -> dict[str, object]:
-        token = new.token
-        return {
-            "id": token.id,
-            "subject": new.subject,
-            "kind": token.kind.value,
-            "algorithm": token.algorithm.value,
-            "digits": token.digits,
-            "period": token.period,
-            "seed": self._keys.seal_seed(token.id, token.kind, token.key, self._random),
-            "counter": token.counter,
-            "drift": token.drift,
-            "label": new.label,
-            "serial": new.serial,
-            "active": True,
-            "created": when,
-        }
 
 
 def _token_row(row: Row[*tuple[Any, ...]]) -> TokenRow:
@@ -223,42 +267,15 @@ def _token_row(row: Row[*tuple[Any, ...]]) -> TokenRow:
     return TokenRow(**values | {"kind": Kind(row.kind), "algorithm": Algorithm(row.algorithm)})
 
 
-def _set_active(connection: Connection, token_id: str, *, active: bool) -> bool:
-    owner = connection.execute(_OWNER, {"token": token_id}).scalar()
-    if owner is None:
-        return False
-    accounts.lock(connection, owner)
-    connection.execute(_SET_ACTIVE, {"token": token_id, "now_active": active})
-    if active:
-        _require_room(connection, Counter({owner: 0}))  # this one has been counted
-    return True
+def _owned(connection: Connection, token_id: str) -> _Owned | None:
+    row = connection.execute(_OWNER, {"token": token_id}).first()
+    return None if row is None else _Owned(*row)
 
 
-def _chunks(new: Sequence[NewToken]) -> Iterator[list[NewToken]]:
-    rest = iter(new)
-    while some := list(islice(rest, _ADDED_AT_ONCE)):
-        yield some
-
-
-def _require_free(connection: Connection, new: Sequence[NewToken]) -> None:
-    """Raise Taken if an id or serial number exists, in the database or twice among the new."""
-    _require_new(connection, _IDS, "id", [one.token.id for one in new])
-    _require_new(connection, _SERIALS, "serial", [one.serial for one in new if one.serial is not None])
-
-
-def _require_new(connection: Connection, which: Select[str], field: str, values: list[str]) -> None:
-    taken = set(connection.execute(which, {"values": values}).scalars())
-    for value in values:
-        if value in taken:
-            raise Taken(field, value)
-        taken.add(value)
-
-
-def _require_room(connection: Connection, more: Counter[str]) -> None:
-    """Raise TooManyTokens if a person, with so many more, has too many active ones."""
-    total = more.copy()
-    for subject, active in connection.execute(_ACTIVE, {"subjects": list(more)}):
-        total[subject] += active
-    for subject, number in total.items():
-        if number > MOST_ACTIVE:
-            raise TooManyTokens(subject)
+def _locked(connection: Connection, token_id: str) -> _Owned | None:
+    """Return whose a token is, holding their account until the end of the transaction, so that none else changes it."""
+    token = _owned(connection, token_id)
+    if token is None or token.subject is None:
+        return token
+    accounts.lock(connection, token.subject)
+    return _owned(connection, token_id)

@@ -73,6 +73,18 @@ class Helpdesk:
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
+    @contextmanager
+    def asked(self, prompt: str, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+        """Start the installed program, and give it when it waits at a prompt that ends so."""
+        with self.start(*arguments) as program:
+            assert program.stdout is not None
+            shown = ""
+            while not shown.endswith(prompt):
+                letter = program.stdout.read(1)
+                assert letter, f"it ended after {shown!r}"
+                shown += letter
+            yield program
+
     def replace_key(self) -> None:
         """Make a new master key."""
         file = self.config.with_name("master.key")

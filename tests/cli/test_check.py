@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from radius2fa.cli.check import exit_code
-from radius2fa.cli.examine import address, clock, holder, kernel_synchronised, server, unbound
+from radius2fa.cli.examine import address, clock, groups, holder, kernel_synchronised, server, unbound
+from radius2fa.cli.opening import CONFIG, open_settings
 from radius2fa.cli.verdict import Check, Verdict
 from radius2fa.config.model import Listen
 from radius2fa.directory.inspect import ServerReport, Step
 from tests.cli.files import SECRET, command, configured
-from tests.servers.slapd import Slapd, person_ldif
+from tests.servers.slapd import GROUPS, Slapd, group_dn, group_ldif, person_dn, person_ldif
 
 NOON = 1_782_000_000.0  # in 2026
 DAY = 86400.0
@@ -69,9 +70,74 @@ def test_a_reply_attribute_is_checked_against_the_dictionaries(tmp_path: Path) -
     )
     config = configured(tmp_path, more=policy)
     done = command(config, "check", "--offline", "--json")
-    faults = [check["message"].partition(": ")[0] for check in json.loads(done.stdout)["checks"]]
+    faults = [(check["subject"], check["message"], check["remedy"]) for check in json.loads(done.stdout)["checks"]]
     assert done.exit_code == 78
-    assert faults == ["policy[1].reply.Session-Timeout", "policy[1].reply.Filtre-Id"]
+    assert faults == [
+        (
+            f"{config}:16",
+            "policy[1].reply.Session-Timeout: Session-Timeout: 'soon' does not fit the type integer",
+            "Correct the value.",
+        ),
+        (
+            f"{config}:16",
+            "policy[1].reply.Filtre-Id: no dictionary knows 'Filtre-Id': is it Filter-Id?",
+            "Correct the name, or give the dictionary that it stands in as server.dictionaries.",
+        ),
+    ]
+
+
+def test_a_dictionary_of_the_site_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
+    policy = '[[policy]]\nname = "staff"\nreply = { Acme-Role = "boss" }\n'
+    config = configured(tmp_path, more=policy)
+    config.write_text(config.read_text().replace("[server]", '[server]\ndictionaries = ["acme.dict"]'))
+    (tmp_path / "acme.dict").write_text("ATTRIBUTE Acme-Role 224 string\n")
+    assert found(config, "--offline")[0] == 0
+    (tmp_path / "acme.dict").write_text("ATTRIBUTE Acme-Role 224 strong\n")
+    code, checks = found(config, "--offline")
+    assert code == 78
+    assert checks[f"{config}:2"]["message"].startswith(f"server.dictionaries: {tmp_path}/acme.dict:1: ")
+
+
+def test_an_end_in_the_past_is_a_warning(tmp_path: Path) -> None:
+    policy = '[[policy]]\nname = "rollout"\nsecond_factor = "if-enrolled"\nuntil = 2025-12-31\n'
+    config = configured(tmp_path, more=policy)
+    code, checks = found(config, "--offline")
+    assert (code, checks[f"{config}:17"]["verdict"]) == (0, "warning")
+
+
+def policy_of(*groups: str) -> str:
+    return f'[[policy]]\nname = "staff"\ngroups = {json.dumps(groups)}\n'
+
+
+def test_a_group_that_is_not_in_the_directory_is_a_warning_with_its_policy(tmp_path: Path) -> None:
+    seed = person_ldif("alice", "wonderland") + "\n" + group_ldif("staff", person_dn("alice"))
+    there, missing = f"CN=Staff, {GROUPS}", group_dn("stuff")
+    with Slapd(seed=seed) as slapd:
+        code, checks = found(configured(tmp_path, url=slapd.uri, more=policy_of(there, missing)))
+    assert code == 0
+    assert checks[f"{slapd.uri} groups"]["verdict"] == "ok"
+    assert {subject: check for subject, check in checks.items() if subject.startswith("group ")} == {
+        f"group {missing}": {
+            "subject": f"group {missing}",
+            "verdict": "warning",
+            "message": "no such group can be read: noSuchObject (32)",
+            "remedy": "Correct the DN in policy 'staff', or let the service account read the group.",
+        }
+    }
+
+
+def test_groups_are_not_looked_for_in_a_directory_that_does_not_answer(tmp_path: Path) -> None:
+    config = configured(tmp_path, more=policy_of(group_dn("staff")))
+    code, checks = found(config)
+    assert code == 69
+    assert [subject for subject in checks if subject.startswith("group ")] == []
+
+
+def test_a_directory_that_goes_away_meanwhile_is_unavailable(tmp_path: Path) -> None:
+    CONFIG.set(configured(tmp_path, more=policy_of(group_dn("staff"))))
+    (check,) = groups(open_settings())
+    assert (check.subject, check.verdict) == (f"group {group_dn('staff')}", Verdict.UNAVAILABLE)
+    assert "127.0.0.1:1" in check.message
 
 
 def test_right_reply_attributes_are_no_fault(tmp_path: Path) -> None:

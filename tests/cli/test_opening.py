@@ -1,9 +1,11 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import typer
 
-from radius2fa.cli.opening import CONFIG, open_directory, open_settings, open_store
+from radius2fa.cli.opening import CONFIG, open_directory, open_house, open_settings, open_store
 from tests.cli.files import configured
 
 
@@ -17,7 +19,8 @@ def config(tmp_path: Path) -> Path:
 def test_a_configured_store_and_directory_open(config: Path) -> None:
     settings = open_settings()
     store, directory = open_store(settings), open_directory(settings)
-    assert store.ledger.standing("nobody").tokens == ()
+    assert store.ledger.standing("nobody", "by vpn", 0.0).tokens == ()
+    assert open_house(settings, store, directory).directory is directory
     assert settings.store.key_file == config.parent / "master.key"
     directory.close()
     store.close()
@@ -56,3 +59,27 @@ def test_an_unusable_ca_file_ends_the_program_with_78(config: Path, capsys: pyte
         open_directory(open_settings())
     assert ended.value.exit_code == 78
     assert capsys.readouterr().err.startswith("radius2fa: directory: ca_file: ")
+
+
+def test_replies_that_cannot_be_sent_end_the_program_with_78_and_their_line(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(config.read_text() + '[[policy]]\nname = "staff"\nreply = { Filtre-Id = "x" }\n')
+    settings = open_settings()
+    store, directory = open_store(settings), open_directory(settings)
+    with pytest.raises(typer.Exit) as ended:
+        open_house(settings, store, directory)
+    directory.close()
+    store.close()
+    assert ended.value.exit_code == 78
+    assert capsys.readouterr().err.startswith(f"{config}:16: policy[1].reply.Filtre-Id: no dictionary knows")
+
+
+def test_the_server_does_not_start_with_replies_that_cannot_be_sent(config: Path) -> None:
+    config.write_text(config.read_text() + '[[policy]]\nname = "staff"\nreply = { Filtre-Id = "x" }\n')
+    program = Path(sys.executable).with_name("radius2fa")
+    done = subprocess.run(
+        [program, "--config", config, "serve"], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 78
+    assert f"{config}:16: policy[1].reply.Filtre-Id: no dictionary knows 'Filtre-Id'" in done.stderr

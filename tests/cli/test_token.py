@@ -1,22 +1,15 @@
-import base64
 import re
-import time
+import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-import segno
 
-from radius2fa.cli import main
-from radius2fa.otp.token import Algorithm, Kind, Token
 from tests.cli.helpdesk import Helpdesk
+from tests.cli.tokens import BUTTON, SEED, TOKEN, add, add_seed, add_yubikey, codes_now, id_in
 from tests.otp import oathtool
 from tests.servers.slapd import Slapd, person_dn, person_ldif
-
-SEED = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-TOKEN = Token("t", Kind.TOTP, b"12345678901234567890")
-BUTTON = Token("b", Kind.HOTP, b"12345678901234567890")
 
 
 @pytest.fixture(scope="module")
@@ -28,167 +21,6 @@ def slapd() -> Iterator[Slapd]:
 @pytest.fixture
 def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
     return Helpdesk(tmp_path, slapd)
-
-
-@pytest.fixture
-def seed_file(tmp_path: Path) -> str:
-    file = tmp_path / "seed"
-    file.write_text(SEED + "\n")
-    return str(file)
-
-
-def codes_now(token: Token, *, ahead: int = 0, more: int = 0) -> list[str]:
-    """What the token shows now, or some steps ahead."""
-    return [code.decode() for code in oathtool.codes(token, int(time.time() // token.period) + ahead, more)]
-
-
-def id_in(output: str) -> str:
-    return re.findall(r"^Token ([a-z2-9]{8}) for ", output, re.MULTILINE)[0]
-
-
-def add(desk: Helpdesk, *arguments: str, typed: str = "") -> str:
-    """Add a token, and return its id."""
-    return id_in(desk.says("token", "add", *arguments, typed=typed))
-
-
-# add
-
-
-def test_a_new_token_is_the_persons_and_active(desk: Helpdesk, slapd: Slapd) -> None:
-    output = desk.says("token", "add", "ALICE", "--label", "phone")
-    assert f"Token {id_in(output)} for alice: TOTP SHA1, 6 digits, 30 s." in output
-    [row] = desk.knows("token", "list")
-    age = time.time() - datetime.fromisoformat(row.pop("created")).timestamp()
-    assert 0 <= age < 60
-    assert row == {
-        "id": id_in(output),
-        "user": "alice",
-        "subject": slapd.entry_uuid("alice"),
-        "kind": "totp",
-        "algorithm": "SHA1",
-        "digits": 6,
-        "period": 30,
-        "counter": 0,
-        "drift": 0,
-        "label": "phone",
-        "serial": None,
-        "active": True,
-        "last_used": None,
-    }
-
-
-def test_the_secret_is_shown_for_typing_and_as_a_qr_code(desk: Helpdesk) -> None:
-    output = desk.says("token", "add", "alice", "--kind", "hotp", "--algorithm", "sha256", "--digits", "8")
-    [groups] = re.findall(r"^Secret: ((?:[A-Z2-7]{4} ){12}[A-Z2-7]{4})$", output, re.MULTILINE)
-    secret = groups.replace(" ", "")
-    with desk.store() as store:
-        token = store.tokens.secret(id_in(output))
-    assert token == Token(id_in(output), Kind.HOTP, base64.b32decode(secret + "===="), Algorithm.SHA256, 8)
-    uri = f"otpauth://hotp/ACME%20VPN:alice?secret={secret}&issuer=ACME%20VPN&counter=0&algorithm=SHA256&digits=8"
-    height = (segno.make_qr(uri, error="l").symbol_size(border=4)[1] + 1) // 2
-    assert len(re.findall(r"^[ ▀▄█]{40,}$", output, re.MULTILINE)) == height
-
-
-@pytest.mark.parametrize("text", [SEED, "3132333435363738393031323334353637383930"])
-def test_a_seed_comes_from_a_file_and_is_not_shown(desk: Helpdesk, tmp_path: Path, text: str) -> None:
-    (tmp_path / "seed").write_text(text + "\n")
-    output = desk.says("token", "add", "alice", "--seed-file", str(tmp_path / "seed"), "--serial", "0042")
-    assert output == f"Token {id_in(output)} for alice: TOTP SHA1, 6 digits, 30 s.\n"
-    with desk.store() as store:
-        token = store.tokens.secret(id_in(output))
-    assert token == Token(id_in(output), Kind.TOTP, b"12345678901234567890")
-    assert desk.knows("token", "show", id_in(output))["serial"] == "0042"
-
-
-def test_a_seed_comes_from_standard_input(desk: Helpdesk) -> None:
-    token_id = add(desk, "alice", "--seed-file", "-", typed=SEED + "\n")
-    with desk.store() as store:
-        assert store.tokens.secret(token_id) == Token(token_id, Kind.TOTP, b"12345678901234567890")
-
-
-def test_a_first_code_is_burned(desk: Helpdesk, seed_file: str) -> None:
-    [code] = codes_now(TOKEN)
-    output = desk.says("token", "add", "alice", "--seed-file", seed_file, "--confirm", typed=f"{code[:3]} {code[3:]}\n")
-    assert output.endswith("The code is right: the token is enabled.\n")
-    row = desk.knows("token", "show", id_in(output))
-    assert row["active"] is True
-    assert row["last_used"] is not None
-    assert oathtool.codes(TOKEN, row["counter"] - 1) == [code.encode()]
-
-
-def test_a_person_confirms_with_the_secret_that_was_shown(desk: Helpdesk) -> None:
-    with desk.start("token", "add", "alice", "--confirm") as program:
-        assert program.stdout is not None
-        secret = next(line.removeprefix("Secret: ") for line in program.stdout if line.startswith("Secret: "))
-        token = Token("t", Kind.TOTP, base64.b32decode(secret.replace(" ", "").strip()))
-        output, errors = program.communicate(codes_now(token)[0] + "\n", timeout=30)
-    assert output.endswith("The code is right: the token is enabled.\n")
-    assert errors == ""
-    assert program.returncode == 0
-
-
-def test_a_wrong_first_code_may_be_corrected(desk: Helpdesk, seed_file: str) -> None:
-    typed = "".join(f"{code}\n" for code in [*codes_now(TOKEN, ahead=500, more=1), *codes_now(TOKEN)])
-    result = desk.run("token", "add", "alice", "--seed-file", seed_file, "--confirm", typed=typed)
-    assert result.exit_code == 0
-    assert result.stderr == "This is not a code of the token at this time.\n" * 2
-    assert [row["active"] for row in desk.knows("token", "list")] == [True]
-
-
-def test_after_three_wrong_codes_the_token_stays_disabled(desk: Helpdesk, seed_file: str) -> None:
-    typed = "".join(f"{code}\n" for code in [*codes_now(TOKEN, ahead=500, more=2), *codes_now(TOKEN)])
-    result = desk.run("token", "add", "alice", "--seed-file", seed_file, "--confirm", typed=typed)
-    assert result.exit_code == 1
-    assert "the token stays disabled" in result.stderr
-    assert [row["active"] for row in desk.knows("token", "list")] == [False]
-
-
-def test_letters_are_no_first_code(desk: Helpdesk, seed_file: str) -> None:
-    typed = f"äöü\n\udcff\n{codes_now(TOKEN)[0]}\n".encode(errors="surrogateescape").decode("latin-1")
-    assert desk.run("token", "add", "alice", "--seed-file", seed_file, "--confirm", typed=typed).exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--digits", "7"], "digits: 7 is not one of (6, 8)"),
-        (["--period", "45"], "period: 45 s is not one of (30, 60)"),
-    ],
-)
-def test_a_token_that_cannot_be_is_refused(desk: Helpdesk, arguments: list[str], message: str) -> None:
-    result = desk.run("token", "add", "alice", *arguments)
-    assert (result.exit_code, result.stderr) == (64, f"radius2fa: {message}\n")
-    assert desk.knows("token", "list") == []
-
-
-@pytest.mark.parametrize("octets", [b"not a seed!", b"\xff\xfe"])
-def test_a_bad_seed_is_refused_and_not_repeated(desk: Helpdesk, tmp_path: Path, octets: bytes) -> None:
-    (tmp_path / "seed").write_bytes(octets)
-    result = desk.run("token", "add", "alice", "--seed-file", str(tmp_path / "seed"))
-    assert (result.exit_code, result.stderr) == (64, "radius2fa: the seed is neither hexadecimal nor base32\n")
-
-
-def test_a_token_needs_a_person_in_the_directory(desk: Helpdesk) -> None:
-    result = desk.run("token", "add", "nobody")
-    assert (result.exit_code, result.stderr) == (1, "radius2fa: nobody: nobody has this name\n")
-
-
-def test_a_person_has_at_most_eight_active_tokens(desk: Helpdesk) -> None:
-    tokens = [add(desk, "alice") for _ in range(8)]
-    refusal = "radius2fa: {} has 8 active tokens, which is the most: disable or remove one first\n"
-    result = desk.run("token", "add", "alice")
-    assert (result.exit_code, result.stderr) == (1, refusal.format("alice"))
-    desk.says("token", "disable", tokens[0])
-    add(desk, "alice")
-    result = desk.run("token", "enable", tokens[0])
-    assert (result.exit_code, result.stderr) == (1, refusal.format("the user"))
-
-
-def test_a_serial_number_is_given_once(desk: Helpdesk) -> None:
-    add(desk, "alice", "--serial", "00\x1b42")
-    result = desk.run("token", "add", "bob", "--serial", "00\x1b42")
-    assert result.exit_code == 1
-    assert result.stderr == "radius2fa: a token with the serial 00\\x1b42 exists already\n"
 
 
 # list, show, qr
@@ -233,8 +65,8 @@ def test_texts_from_outside_cannot_steer_the_terminal(desk: Helpdesk) -> None:
         assert "\x1b" not in output
 
 
-def test_a_token_is_shown_without_its_secret(desk: Helpdesk, seed_file: str) -> None:
-    token_id = add(desk, "alice", "--seed-file", seed_file, "--label", "spare", "--serial", "0042")
+def test_a_token_is_shown_without_its_secret(desk: Helpdesk) -> None:
+    token_id = add_seed(desk, "alice", "--label", "spare", "--serial", "0042")
     output = desk.says("token", "show", token_id)
     [created] = re.findall(r"^Created    (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+)$", output, re.MULTILINE)
     assert output.splitlines() == [
@@ -244,6 +76,7 @@ def test_a_token_is_shown_without_its_secret(desk: Helpdesk, seed_file: str) -> 
         "Label      spare",
         "Serial     0042",
         "State      active",
+        "Valid      always",
         "Counter    0",
         "Drift      0 steps",
         f"Created    {created}",
@@ -270,11 +103,63 @@ def test_a_seed_that_another_key_sealed_is_a_fault_of_the_configuration(desk: He
     assert "which is not in the master key file" in result.stderr
 
 
+def test_a_yubikey_has_no_qr_code(desk: Helpdesk) -> None:
+    token_id = add_yubikey(desk, "alice")
+    result = desk.run("token", "qr", token_id)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"radius2fa: token {token_id} is a YubiKey: no app can take its secret in\n"
+
+
+def test_a_yubikey_is_listed_and_shown_as_one(desk: Helpdesk) -> None:
+    token_id = add_yubikey(desk, "alice", "--serial", "4711")
+    assert [line.split() for line in desk.says("token", "list").splitlines()[2:] if line.strip()] == [
+        [token_id, "alice", "YubiKey", "vvccccbhkcjd", "4711", "active", "never"]
+    ]
+    shown = desk.says("token", "show", token_id)
+    assert "Kind       YubiKey vvccccbhkcjd\n" in shown
+    assert "Drift\n" in shown
+
+
+def test_columns_that_would_say_nothing_are_left_out(desk: Helpdesk) -> None:
+    add(desk, "alice")
+    assert desk.says("token", "list").split("\n")[0].split() == ["Token", "User", "Kind", "State", "Last", "used"]
+    add(desk, "alice", "--serial", "7", "--valid-from", "2001-01-01")
+    titles = ["Token", "User", "Kind", "Serial", "State", "Valid", "Last", "used"]
+    assert desk.says("token", "list").split("\n")[0].split() == titles
+
+
+def test_the_stock_is_listed_alone(desk: Helpdesk) -> None:
+    assert desk.says("token", "list", "--unassigned") == "There are no tokens in the stock.\n"
+    assert desk.knows("token", "list", "--unassigned") == []
+    add(desk, "alice")
+    token_id = add(desk, "bob", "--serial", "0042")
+    desk.says("token", "unassign", token_id)
+    [row] = desk.knows("token", "list", "--unassigned")
+    assert (row["id"], row["user"], row["subject"], row["state"]) == (token_id, None, None, "in stock")
+    assert len(desk.knows("token", "list")) == 2
+    assert "User       nobody\n" in desk.says("token", "show", token_id)
+    result = desk.run("token", "list", "bob", "--unassigned")
+    assert (result.exit_code, result.stderr) == (64, "radius2fa: what is --unassigned is nobody's: leave USER out\n")
+
+
+def test_a_serial_number_does_for_an_id(desk: Helpdesk) -> None:
+    token_id = add_seed(desk, "alice", "--kind", "hotp", "--serial", "00 42")
+    assert desk.knows("token", "show", "00 42")["id"] == token_id
+    assert desk.says("token", "qr", "00 42") == desk.says("token", "qr", token_id)
+    assert desk.says("token", "disable", "00 42") == f"Token {token_id} is disabled.\n"
+    assert desk.says("token", "enable", "00 42") == f"Token {token_id} is enabled.\n"
+    assert desk.says("token", "resync", "00 42", typed="399871\n520489\n").endswith(f"{token_id} is in step again.\n")
+    assert desk.says("token", "valid", "00 42", "--always") == f"Token {token_id} is valid always.\n"
+    assert desk.says("token", "unassign", "00 42") == f"Token {token_id} of alice is in the stock again.\n"
+    assert desk.says("token", "assign", "00 42", "bob").startswith(f"Token {token_id} for bob: ")
+    assert desk.says("token", "remove", "00 42", "--yes") == f"Token {token_id} is removed.\n"
+
+
 # resync
 
 
-def test_two_codes_bring_a_button_token_back(desk: Helpdesk, seed_file: str) -> None:
-    token_id = add(desk, "alice", "--kind", "hotp", "--seed-file", seed_file)
+def test_two_codes_bring_a_button_token_back(desk: Helpdesk) -> None:
+    token_id = add_seed(desk, "alice", "--kind", "hotp")
     first, second = (code.decode() for code in oathtool.codes(BUTTON, 800, more=1))
     assert desk.says("token", "resync", token_id, typed=f"{first}\n{second}\n").endswith(
         f"Token {token_id} is in step again.\n"
@@ -282,8 +167,8 @@ def test_two_codes_bring_a_button_token_back(desk: Helpdesk, seed_file: str) -> 
     assert desk.knows("token", "show", token_id)["counter"] == 802
 
 
-def test_two_codes_bring_a_slow_clock_back(desk: Helpdesk, seed_file: str) -> None:
-    token_id = add(desk, "alice", "--seed-file", seed_file)
+def test_two_codes_bring_a_slow_clock_back(desk: Helpdesk) -> None:
+    token_id = add_seed(desk, "alice")
     first, second = codes_now(TOKEN, ahead=-71, more=1)
     desk.says("token", "resync", token_id, typed=f"{first}\n{second}\n")
     row = desk.knows("token", "show", token_id)
@@ -292,15 +177,15 @@ def test_two_codes_bring_a_slow_clock_back(desk: Helpdesk, seed_file: str) -> No
 
 
 @pytest.mark.parametrize("look", ["8", "7"])
-def test_a_resync_looks_as_far_as_told(desk: Helpdesk, seed_file: str, look: str) -> None:
-    token_id = add(desk, "alice", "--kind", "hotp", "--seed-file", seed_file)
+def test_a_resync_looks_as_far_as_told(desk: Helpdesk, look: str) -> None:
+    token_id = add_seed(desk, "alice", "--kind", "hotp")
     result = desk.run("token", "resync", token_id, "--look", look, typed="399871\n520489\n")
     assert result.exit_code == {"8": 0, "7": 1}[look]
     assert desk.knows("token", "show", token_id)["counter"] == {"8": 10, "7": 0}[look]
 
 
-def test_used_codes_bring_nothing_back(desk: Helpdesk, seed_file: str) -> None:
-    token_id = add(desk, "alice", "--kind", "hotp", "--seed-file", seed_file)
+def test_used_codes_bring_nothing_back(desk: Helpdesk) -> None:
+    token_id = add_seed(desk, "alice", "--kind", "hotp")
     desk.says("token", "resync", token_id, typed="399871\n520489\n")
     result = desk.run("token", "resync", token_id, typed="399871\n520489\n")
     assert result.exit_code == 1
@@ -312,6 +197,59 @@ def test_a_disabled_token_is_not_brought_back(desk: Helpdesk) -> None:
     desk.says("token", "disable", token_id)
     result = desk.run("token", "resync", token_id)
     assert (result.exit_code, result.stderr) == (1, f"radius2fa: token {token_id} is disabled: enable it first\n")
+
+
+def test_a_yubikey_is_never_out_of_step(desk: Helpdesk) -> None:
+    token_id = add_yubikey(desk, "alice")
+    result = desk.run("token", "resync", token_id)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"radius2fa: token {token_id} is a YubiKey: each touch counts on from the last, so it is never out of step\n"
+    )
+
+
+# valid
+
+
+def bounds(desk: Helpdesk, token_id: str) -> list[str | None]:
+    row = desk.knows("token", "show", token_id)
+    return [row["valid_from"] and row["valid_from"][:10], row["valid_until"] and row["valid_until"][:10]]
+
+
+def test_each_bound_is_set_by_itself_and_both_are_taken_away_at_once(desk: Helpdesk) -> None:
+    token_id = add(desk, "alice")
+    desk.says("token", "valid", token_id, "--from", "2001-01-01T12:00")
+    assert bounds(desk, token_id) == ["2001-01-01", None]
+    desk.says("token", "valid", token_id, "--until", "2099-12-30")  # to the end of that day
+    assert bounds(desk, token_id) == ["2001-01-01", "2099-12-31"]
+    desk.says("token", "valid", token_id, "--from", "2002-01-01T12:00", "--until", "2098-12-31T12:00")
+    assert bounds(desk, token_id) == ["2002-01-01", "2098-12-31"]
+    assert desk.says("token", "valid", token_id, "--always") == f"Token {token_id} is valid always.\n"
+    assert bounds(desk, token_id) == [None, None]
+
+
+def test_a_token_that_is_over_is_said_to_be(desk: Helpdesk) -> None:
+    token_id = add(desk, "alice")
+    assert re.fullmatch(
+        rf"Token {token_id} is valid until 2001-01-02 00:00:00 \S+\. It is expired\.\n",
+        desk.says("token", "valid", token_id, "--until", "2001-01-01"),
+    )
+    assert "State      expired\n" in desk.says("token", "show", token_id)
+    desk.says("token", "valid", token_id, "--always")
+    desk.says("token", "valid", token_id, "--from", "2999-01-01")
+    assert "State      not yet valid\n" in desk.says("token", "show", token_id)
+    result = desk.run("token", "valid", token_id, "--until", "2998-12-31")  # whose end is where the other begins
+    assert (result.exit_code, result.stderr) == (
+        64,
+        "radius2fa: the end is not after the beginning: the token would never be valid\n",
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["--always", "--from", "2001-01-01"], ["--always", "--until", "2001-01-01"]])
+def test_a_validity_is_either_bounded_or_not(desk: Helpdesk, arguments: list[str]) -> None:
+    result = desk.run("token", "valid", add(desk, "alice"), *arguments)
+    assert result.exit_code == 64
+    assert result.stderr.startswith("radius2fa: say from when, until when, or both")
 
 
 # enable, disable, remove
@@ -342,22 +280,28 @@ def test_a_token_is_removed_unasked_with_yes(desk: Helpdesk) -> None:
     assert desk.knows("token", "list") == []
 
 
-@pytest.mark.parametrize("command", ["show", "qr", "resync", "enable", "disable", "remove"])
-def test_an_unknown_token_is_said_to_be_unknown(desk: Helpdesk, command: str) -> None:
-    result = desk.run("token", command, "abc\x1bdefg")
+COMMANDS = [["show"], ["qr"], ["resync"], ["enable"], ["disable"], ["valid", "--always"], ["unassign"], ["remove"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_token_is_said_to_be_unknown(desk: Helpdesk, command: list[str]) -> None:
+    result = desk.run("token", *command, "abc\x1bdefg")
     assert (result.exit_code, result.stderr) == (1, "radius2fa: there is no token abc\\x1bdefg\n")
 
 
-def test_wrong_usage_ends_with_64(desk: Helpdesk) -> None:
-    with desk.start("token", "add", "alice", "--kind", "yubikey") as program:
-        program.communicate(timeout=30)
-    assert program.returncode == main.USAGE == 64
+def test_a_token_that_is_removed_while_the_question_waits_is_unknown(desk: Helpdesk) -> None:
+    token_id = add(desk, "alice")
+    with desk.asked("[y/N]: ", "token", "remove", token_id) as program:
+        desk.says("token", "remove", token_id, "--yes")
+        _, errors = program.communicate("y\n", timeout=30)
+    assert (program.returncode, errors) == (1, f"radius2fa: there is no token {token_id}\n")
 
 
-def test_a_directory_that_is_down_ends_with_69(tmp_path: Path) -> None:
-    with Slapd() as gone:
-        desk = Helpdesk(tmp_path, gone)
-    with desk.start("token", "add", "alice") as program:
-        _, errors = program.communicate(timeout=30)
-    assert program.returncode == 69
-    assert errors.startswith("radius2fa: directory is unavailable: ")
+def test_a_seed_that_was_altered_is_told(desk: Helpdesk) -> None:
+    token_id = add(desk, "alice")
+    with closing(sqlite3.connect(desk.config.with_name("radius2fa.db"))) as database, database:
+        database.execute("UPDATE token SET seed = substr(seed, 1, length(seed) - 1)")
+    for command in ("qr", "resync"):
+        result = desk.run("token", command, token_id)
+        assert result.exit_code == 78
+        assert "was altered or belongs to another row" in result.stderr

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from radius2fa.login.lockout import LockoutRules
-from radius2fa.login.ports import Burn, Failure, Record, Result
+from radius2fa.login.ports import Burn, Failure, Record, Result, Success
 from radius2fa.login.reason import Reason
 from tests.cli.helpdesk import Helpdesk
+from tests.cli.tokens import add, add_yubikey
 from tests.servers.slapd import Slapd, person_dn, person_ldif
 
 
@@ -36,8 +37,10 @@ def fail_to_log_in(desk: Helpdesk, subject: str, name: str, rules: LockoutRules,
 
 def log_in(desk: Helpdesk, subject: str, name: str, token: str) -> None:
     with desk.store() as store:
-        record = Record("good", time.time(), "vpn", name, "192.0.2.7", Result.ACCEPT, None, subject, token)
-        assert store.ledger.accept(Burn(subject, token, 5, 0), record, None) is None
+        record = Record(
+            "good", time.time(), "vpn", name, "192.0.2.7", Result.ACCEPT, None, subject, token, "staff", "totp"
+        )
+        assert store.ledger.accept(Success(subject, name, Burn(token, 5, 0)), record, None) is None
 
 
 PATIENT = LockoutRules(failures=5)
@@ -47,15 +50,21 @@ LOCKS = LockoutRules(failures=1, lock_after=2)
 
 def test_somebody_without_a_history_is_shown(desk: Helpdesk, slapd: Slapd) -> None:
     assert desk.says("user", "show", "ALICE").splitlines() == [
-        "User      alice",
-        "Entry     uid=alice,ou=people,dc=example,dc=org",
-        f"Id        {slapd.entry_uuid('alice')}",
-        "Failures  none",
+        "User             alice",
+        "Entry            uid=alice,ou=people,dc=example,dc=org",
+        f"Id               {slapd.entry_uuid('alice')}",
+        "Failures         none",
+        "Bypass           none",
+        "Recovery codes   none",
+        "Temporary codes  none",
         "",
         "Tokens",
         "none",
         "",
         "Last logins",
+        "none",
+        "",
+        "Administration",
         "none",
     ]
     assert desk.knows("user", "show", "alice") == {
@@ -63,15 +72,19 @@ def test_somebody_without_a_history_is_shown(desk: Helpdesk, slapd: Slapd) -> No
         "subject": slapd.entry_uuid("alice"),
         "dn": "uid=alice,ou=people,dc=example,dc=org",
         "failures": {"count": 0, "locked": False, "blocked_until": None},
+        "bypass_until": None,
+        "recovery_codes_left": 0,
+        "temporary_codes": [],
         "tokens": [],
         "logins": [],
+        "administration": [],
     }
 
 
 def test_a_refused_login_is_explained(desk: Helpdesk, slapd: Slapd) -> None:
     fail_to_log_in(desk, slapd.entry_uuid("alice"), "[b]alice\x1b", PATIENT)
     output = desk.says("user", "show", "alice")
-    assert "Failures  1 in a row\n" in output
+    assert "Failures         1 in a row\n" in output
     assert "[b]alice\\x1b" in output
     words = " ".join(output.split())
     assert "vpn" in words
@@ -86,6 +99,8 @@ def test_a_refused_login_is_explained(desk: Helpdesk, slapd: Slapd) -> None:
         "source": "192.0.2.7",
         "name": "[b]alice\x1b",
         "result": "reject",
+        "factor": None,
+        "policy": None,
         "reason": "wrong-code",
         "remedy": "The code belongs to none of the user's tokens at this time: check the clock of the phone.",
         "token": None,
@@ -98,12 +113,12 @@ def test_tokens_and_accepted_logins_are_shown(desk: Helpdesk, slapd: Slapd) -> N
     log_in(desk, slapd.entry_uuid("alice"), "alice", token["id"])
     output = desk.says("user", "show", "alice")
     assert re.search(rf"^{token['id']} +alice .* phone +active +\d{{4}}-", output, re.MULTILINE)
-    assert re.search(r" vpn +192\.0\.2\.7 +alice +accept *$", output, re.MULTILINE)
+    assert re.search(r" vpn +192\.0\.2\.7 +alice +accept +totp +staff *$", output, re.MULTILINE)
     shown = desk.knows("user", "show", "alice")
     assert shown["tokens"] == desk.knows("token", "list")
-    assert [(login["result"], login["reason"], login["remedy"], login["token"]) for login in shown["logins"]] == [
-        ("accept", None, None, token["id"])
-    ]
+    [login] = shown["logins"]
+    told = ("result", "factor", "policy", "reason", "remedy", "token")
+    assert [login[key] for key in told] == ["accept", "totp", "staff", None, None, token["id"]]
 
 
 def test_the_last_ten_logins_are_shown_the_newest_first(desk: Helpdesk, slapd: Slapd) -> None:
@@ -115,7 +130,7 @@ def test_the_last_ten_logins_are_shown_the_newest_first(desk: Helpdesk, slapd: S
 def test_a_delay_is_shown_with_its_end(desk: Helpdesk, slapd: Slapd) -> None:
     fail_to_log_in(desk, slapd.entry_uuid("alice"), "alice", DELAYS)
     assert re.search(
-        r"^Failures  1 in a row, refused until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+$",
+        r"^Failures +1 in a row, refused until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+$",
         desk.says("user", "show", "alice"),
         re.MULTILINE,
     )
@@ -126,7 +141,7 @@ def test_a_delay_is_shown_with_its_end(desk: Helpdesk, slapd: Slapd) -> None:
 
 def test_a_lock_ends_with_an_unlock(desk: Helpdesk, slapd: Slapd) -> None:
     fail_to_log_in(desk, slapd.entry_uuid("alice"), "alice", LOCKS, times=2)
-    assert "Failures  2 in a row: locked until an unlock\n" in desk.says("user", "show", "alice")
+    assert "Failures         2 in a row: locked until an unlock\n" in desk.says("user", "show", "alice")
     assert desk.knows("user", "show", "alice")["failures"] == {"count": 2, "locked": True, "blocked_until": None}
     assert desk.says("user", "unlock", "alice") == "alice is unlocked; the failures in a row were 2.\n"
     assert desk.knows("user", "show", "alice")["failures"] == {"count": 0, "locked": False, "blocked_until": None}
@@ -139,9 +154,9 @@ def test_somebody_who_has_left_the_directory_is_still_known(desk: Helpdesk, slap
     fail_to_log_in(desk, subject, "carol", PATIENT)
     slapd.delete(person_dn("carol"))
     assert desk.says("user", "show", "carol").splitlines()[:3] == [
-        "User      carol",
-        "Entry     none any more: they have left the directory",
-        f"Id        {subject}",
+        "User             carol",
+        "Entry            none any more: they have left the directory",
+        f"Id               {subject}",
     ]
     assert desk.knows("user", "show", "carol")["dn"] is None
 
@@ -150,3 +165,49 @@ def test_somebody_who_has_left_the_directory_is_still_known(desk: Helpdesk, slap
 def test_an_unknown_person_is_said_to_be_unknown(desk: Helpdesk, command: str) -> None:
     result = desk.run("user", command, "no\x1bbody")
     assert (result.exit_code, result.stderr) == (1, "radius2fa: no\\x1bbody: nobody has this name\n")
+
+
+def test_codes_and_a_bypass_are_shown_with_their_ends(desk: Helpdesk) -> None:
+    desk.says("user", "recovery-codes", "alice")
+    desk.says("user", "temp-code", "alice", "--valid", "7d", "--uses", "3")
+    desk.says("user", "bypass", "alice", "--for", "2h")
+    shown = desk.says("user", "show", "alice")
+    time_of_day = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+"
+    for line in (
+        rf"Bypass +the password alone is enough until {time_of_day}",
+        r"Recovery codes +10 left",
+        rf"Temporary codes +used 0 of 3 times, until {time_of_day}",
+    ):
+        assert re.search(rf"^{line}$", shown, re.MULTILINE), line
+    known = desk.knows("user", "show", "alice")
+    assert known["recovery_codes_left"] == 10
+    [code] = known["temporary_codes"]
+    assert (code["uses"], code["used"]) == (3, 0)
+    for until, seconds in ((code["valid_until"], 7 * 86400), (known["bypass_until"], 2 * 3600)):
+        assert seconds - 60 < datetime.fromisoformat(until).timestamp() - time.time() <= seconds
+
+
+def test_a_bypass_that_is_over_is_not_shown(desk: Helpdesk, slapd: Slapd) -> None:
+    with desk.store() as store:
+        store.accounts.bypass(slapd.entry_uuid("alice"), "alice", time.time() - 1, time.time() - 60)
+    assert re.search(r"^Bypass +none$", desk.says("user", "show", "alice"), re.MULTILINE)
+    assert desk.knows("user", "show", "alice")["bypass_until"] is None
+
+
+def test_what_was_done_to_a_person_is_shown_with_who_did_it(desk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "henry")
+    token = add_yubikey(desk, "alice")
+    desk.says("token", "disable", token)
+    shown = desk.says("user", "show", "alice")
+    assert re.search(rf"^\d{{4}}-\S+ \S+ \S+ +cli:henry +token-disabled +{token} *$", shown, re.MULTILINE)
+    acts = desk.knows("user", "show", "alice")["administration"]
+    assert [(act["who"], act["what"], act["token"]) for act in acts] == [
+        ("cli:henry", "token-disabled", token),
+        ("cli:henry", "token-added", token),
+    ]
+
+
+def test_the_last_ten_acts_are_shown(desk: Helpdesk) -> None:
+    for _ in range(6):
+        desk.says("token", "remove", add(desk, "alice"), "--yes")
+    assert len(desk.knows("user", "show", "alice")["administration"]) == 10

@@ -20,12 +20,12 @@ secret = "{SECRET}"
 VALID = DIRECTORY + CLIENT
 
 
-def reading_of(folder: Path, text: str, environment: Mapping[str, str] | None = None) -> Reading:
-    """Return the reading of a file with this text, which only its owner may read."""
+def reading_of(folder: Path, text: str, environment: Mapping[str, str] | None = None, *, now: float = 0.0) -> Reading:
+    """Return the reading at `now` of a file with this text, which only its owner may read."""
     path = folder / "radius2fa.toml"
     path.touch(0o600)
     path.write_text(text, encoding="utf-8")
-    return read(path, environment or {})
+    return read(path, environment or {}, now)
 
 
 def faults_of(folder: Path, text: str) -> list[tuple[str, str]]:

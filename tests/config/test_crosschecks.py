@@ -37,13 +37,6 @@ def test_a_network_within_another_is_right(tmp_path: Path) -> None:
     assert faults_of(tmp_path, VALID + SECOND.replace("192.0.2.20", "192.0.2.0/24")) == []
 
 
-def test_a_policy_for_an_unknown_client_is_a_fault(tmp_path: Path) -> None:
-    text = VALID + '[[policy]]\nname = "staff"\nclients = ["vpn", "vnp"]\n'
-    (fault,) = reading_of(tmp_path, text).faults
-    assert (fault.key, fault.line) == ("policy[1].clients", 12)
-    assert (fault.message, fault.remedy) == ("no client is named 'vnp'", "Known: vpn.")
-
-
 def test_a_client_with_a_fault_of_its_own_is_still_known_to_policies(tmp_path: Path) -> None:
     text = VALID + 'code = "sometimes"\n[[policy]]\nname = "staff"\nclients = ["vpn"]\n'
     assert [key for key, _ in faults_of(tmp_path, text)] == ["client[1].code"]
@@ -146,3 +139,11 @@ def test_clear_text_to_another_machine_is_a_warning(tmp_path: Path, url: str, st
     text = f"{DIRECTORY}start_tls = {start_tls}\n{CLIENT}".replace("ldaps://ldap.example.org", url)
     expected = [("directory[1].start_tls", f"passwords go to {url} in clear text")] if warned else []
     assert warnings_of(tmp_path, text) == expected
+
+
+def test_a_dictionary_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "here").write_text("")
+    (fault,) = reading_of(tmp_path, f'[server]\ndictionaries = ["here", "site.dict"]\n{VALID}').faults
+    assert (fault.line, fault.key) == (2, "server.dictionaries[2]")
+    assert fault.message == f"there is no file {tmp_path / 'site.dict'}"
+    assert fault.remedy == "Give a file of RADIUS attributes, as FreeRADIUS has them."

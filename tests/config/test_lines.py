@@ -29,6 +29,8 @@ Filter-Id = "x"
 [[policy]]
 [policy.reply]
 Class = "y"
+[policy.reply."Tunnel-Private-Group-ID:1".groups]
+"cn=staff,dc=example" = "20"
 [a.b]
 c = 1
 '''
@@ -54,7 +56,8 @@ c = 1
         (("client", 1, "quoted key"), 19),
         (("policy", 0, "reply", "Filter-Id"), 23),
         (("policy", 1, "reply", "Class"), 26),
-        (("a", "b", "c"), 28),
+        (("policy", 1, "reply", "Tunnel-Private-Group-ID:1", "groups", "cn=staff,dc=example"), 28),
+        (("a", "b", "c"), 30),
         (("not", "a", "table"), None),
         ((), None),
     ],

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from radius2fa.config.load import ConfigError, load, read
+from radius2fa.config.faults import Finding
+from radius2fa.config.load import ConfigError, load, located, read
 from tests.config.files import CLIENT, DIRECTORY, SECRET, VALID, faults_of, reading_of
 
 
@@ -133,3 +134,27 @@ def test_the_master_keys_credential_does_not_hide_a_store_that_is_no_section(tmp
     (tmp_path / "master.key").touch()
     reading = reading_of(tmp_path, f"store = 5\n{VALID}", {"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert [fault.key for fault in reading.faults] == ["store"]
+
+
+def test_dictionaries_are_files_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "site.dict").write_text("")
+    elsewhere = tmp_path / "elsewhere.dict"
+    elsewhere.write_text("")
+    settings = reading_of(tmp_path, f'[server]\ndictionaries = ["site.dict", "{elsewhere}"]\n{VALID}').settings
+    assert settings is not None
+    assert settings.server.dictionaries == (tmp_path / "site.dict", elsewhere)
+
+
+def test_one_dictionary_is_a_list_too(tmp_path: Path) -> None:
+    faults = faults_of(tmp_path, f'[server]\ndictionaries = "site.dict"\n{VALID}')
+    assert faults == [("server.dictionaries", "must be a list")]
+
+
+def test_what_is_found_out_later_is_told_with_its_line_in_the_order_of_the_file(tmp_path: Path) -> None:
+    reading_of(tmp_path, VALID)
+    path = tmp_path / "radius2fa.toml"
+    found = [Finding(("client", 0, "name"), "is odd", "Why?"), Finding(("directory", 0, "base"), "is odder", "Why?")]
+    assert [str(fault) for fault in located(path, found)] == [
+        f"{path}:4: directory[1].base: is odder. Why?",
+        f"{path}:7: client[1].name: is odd. Why?",
+    ]

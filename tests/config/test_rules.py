@@ -1,3 +1,5 @@
+import time
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -153,3 +155,134 @@ def test_what_is_no_charset_for_passwords_is_refused(tmp_path: Path, charset: st
 def test_a_delimiter_is_not_empty_and_holds_no_digit(tmp_path: Path, delimiter: str) -> None:
     faults = faults_of(tmp_path, f'{VALID}delimiter = "{delimiter}"')
     assert faults == [("client[1].delimiter", "must be at least one character, and none of them a digit")]
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("(cn=staff)", "has no place for whoever belongs to the group"),
+        ("(member={name})", "has no place for whoever belongs to the group"),
+        ("(|(member={dn})(memberUid={name}))", "holds {name}, which stands for nothing"),
+        ("(member={dn}", "has unbalanced parentheses"),
+        ("member={dn}", "has unbalanced parentheses"),
+    ],
+)
+def test_a_group_filter_that_cannot_work_is_refused(tmp_path: Path, written: str, message: str) -> None:
+    text = f'{DIRECTORY}group_filter = "{written}"\n{CLIENT}'
+    assert faults_of(tmp_path, text) == [("directory[1].group_filter", message)]
+
+
+@pytest.mark.parametrize("written", ["(member={dn})", "(memberUid={user})", "(|(member={dn})(memberUid={user}))"])
+def test_a_group_filter_has_a_place_for_a_dn_or_a_name(tmp_path: Path, written: str) -> None:
+    assert faults_of(tmp_path, f'{DIRECTORY}group_filter = "{written}"\n{CLIENT}') == []
+
+
+def policy(keys: str) -> str:
+    return f'{VALID}[[policy]]\nname = "staff"\n{keys}\n'
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "cn=vpn,ou=groups,dc=example,dc=org",
+        "CN=VPN users, OU=Groups, DC=example",
+        "cn=vpn+ou=a,dc=b",
+        "2.5.4.3=vpn",
+        "cn=a=b",
+        r"cn=Smith\\, John,dc=example",
+        r"cn=caf\\C3\\A9",
+        "cn=café",
+        "cn=#4869",
+    ],
+)
+def test_a_group_has_a_dn(tmp_path: Path, group: str) -> None:
+    assert faults_of(tmp_path, policy(f'groups = ["{group}"]')) == []
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["", "vpn", "=vpn", "cn=", "cn=vpn,", ",cn=vpn", "cn=vpn,dc", "cn=a;dc=b", "cn=a<b", "1.=x", "c_n=x", r"cn=a\\xx"],
+)
+@pytest.mark.parametrize("key", ["groups", "required_groups"])
+def test_what_is_no_dn_is_no_group(tmp_path: Path, key: str, group: str) -> None:
+    (fault,) = reading_of(tmp_path, policy(f'{key} = ["{group}"]')).faults
+    assert (fault.line, fault.key) == (12, f"policy[1].{key}[1]")
+    assert fault.message == f"{group!r} is no DN".replace(r"\\\\", r"\\")
+    assert fault.remedy == 'Write it like "cn=vpn,ou=groups,dc=example,dc=org".'
+
+
+def test_a_group_of_a_reply_has_a_dn_and_an_attribute_of_ldap_a_name(tmp_path: Path) -> None:
+    keys = '[policy.reply]\nFilter-Id = { groups = { "vpn" = "x" } }\nClass = { ldap = "depart ment" }'
+    assert [(fault.line, fault.key, fault.message) for fault in reading_of(tmp_path, policy(keys)).faults] == [
+        (13, "policy[1].reply.Filter-Id.groups.vpn", "'vpn' is no DN"),
+        (14, "policy[1].reply.Class.ldap", "'depart ment' is no name of an LDAP attribute"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "right"), [("mail", True), ("cn;lang-de", True), ("", False), ("2.5.4.3", False)])
+def test_attributes_of_ldap_have_names(tmp_path: Path, name: str, right: bool) -> None:  # noqa: FBT001 - a case
+    assert (faults_of(tmp_path, policy(f'reply = {{ Class = {{ ldap = "{name}" }} }}')) == []) is right
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process as if the machine stood in a place with summer time."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+@pytest.mark.parametrize(
+    ("written", "end"),
+    [
+        ("2026-12-31", 1798758000),  # date -u -d '2026-12-31 23:00' +%s
+        ("2026-06-30", 1782856800),  # date -u -d '2026-06-30 22:00' +%s
+        ("2026-12-31T18:00:00", 1798736400),  # date -u -d '2026-12-31 17:00' +%s
+        ("2026-12-31T18:00:00Z", 1798740000),  # date -u -d '2026-12-31 18:00' +%s
+        ("2026-12-31 18:00:00-05:00", 1798758000),
+    ],
+)
+def test_a_date_counts_to_its_end_in_the_servers_time_zone(tmp_path: Path, written: str, end: int) -> None:
+    settings = reading_of(tmp_path, policy(f'second_factor = "if-enrolled"\nuntil = {written}')).settings
+    assert settings is not None
+    assert settings.policy[0].until is not None
+    assert settings.policy[0].until.timestamp() == end
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ('"2026-12-31"', "is no date"),
+        ("2026", "is no date"),
+        ("18:00:00", "is no date"),
+        ("9999-12-31", "is a date that no clock reaches"),
+        ("0001-01-01T00:00:00+14:00", "is a date that no clock reaches"),
+    ],
+)
+@pytest.mark.usefixtures("in_berlin")
+def test_what_is_no_date_is_no_end(tmp_path: Path, written: str, message: str) -> None:
+    text = policy(f'second_factor = "if-enrolled"\nuntil = {written}')
+    assert ("policy[1].until", message) in faults_of(tmp_path, text)
+
+
+@pytest.mark.parametrize("language", ["", "d", "german language", "de_AT", "-"])
+def test_a_language_has_a_tag(tmp_path: Path, language: str) -> None:
+    expected = f"{language!r} is no tag of a language"
+    assert faults_of(tmp_path, f'{VALID}language = "{language}"') == [("client[1].language", expected)]
+    section = f'[text."{language}"]\nprompt = "?"\n'
+    assert faults_of(tmp_path, section + VALID) == [(f"text.{language}", expected)]
+
+
+def test_in_a_text_only_the_portal_is_put_in(tmp_path: Path) -> None:
+    (fault,) = reading_of(tmp_path, f'{VALID}prompt = "Code, {{user}}?"').faults
+    assert (fault.key, fault.message) == ("client[1].prompt", "holds {user}, which stands for nothing")
+    assert fault.remedy == "What is put in: {portal}."
+
+
+@pytest.mark.parametrize("url", ["portal.example.org", "ftp://portal.example.org", "https://", "https://[::1", ""])
+def test_the_portal_has_the_address_of_a_web_page(tmp_path: Path, url: str) -> None:
+    faults = faults_of(tmp_path, f'[portal]\nurl = "{url}"\n{VALID}')
+    assert faults == [("portal.url", "is not the address of a web page")]

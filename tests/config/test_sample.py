@@ -6,28 +6,38 @@ import pytest
 
 from radius2fa.config.credentials import SECRETS
 from radius2fa.config.load import read
+from radius2fa.config.model import Text
 from radius2fa.config.places import shipped
+from radius2fa.config.texts import BUILT_IN
 from radius2fa.config.words import SECTIONS
+from radius2fa.server.replies import replies
+from tests.config.files import DIRECTORY, reading_of
 
 SAMPLE = (shipped("etc") / "radius2fa.toml").read_text()
 SECRET = SAMPLE.replace('secret = ""', 'secret = "k3JvXnZrN0x6R2Z1bWFzMjNhc2Q"')
+EXAMPLE = re.compile(r"(?:^#   .*\n)+", re.MULTILINE)
 EVERY_KEY = re.sub(r"^#(?=[a-z\[])", "", SECRET, flags=re.MULTILINE)
 # What the sample shows as an example, since there is no default to show.
 EXAMPLES = {
     ("directory", "bind_dn"),
+    ("directory", "group_base"),
     ("directory", "ca_file"),
     ("directory", "realms"),
     ("directory", "domains"),
     ("client", "limit_proxy_state"),
     ("client", "delimiter"),
-    ("policy", "clients"),
-    ("policy", "reply"),
+    ("client", "language"),
+    ("client", "prompt"),
+    ("client", "refusal"),
+    ("portal", "url"),
+    *(("policy", key) for key in SECTIONS["policy"].model_fields if key != "adopt_yubikeys"),
+    *(("text", key) for key in Text.model_fields),
 }
 
 
 def first(section: str) -> dict[str, object]:
     value = tomllib.loads(EVERY_KEY)[section]
-    return value[0] if isinstance(value, list) else value
+    return value[0] if isinstance(value, list) else value["en"] if section == "text" else value
 
 
 def test_the_sample_is_valid_once_it_has_a_secret(tmp_path: Path) -> None:
@@ -73,3 +83,29 @@ def test_the_sample_shows_the_defaults(section: str) -> None:
     for key, field in model.model_fields.items():
         if not field.is_required() and key != secret and (section, key) not in EXAMPLES:
             assert getattr(checked, key) == field.default, f"{section}.{key}"
+
+
+def test_the_sample_shows_the_built_in_texts() -> None:
+    shown = first("text")
+    assert (shown["prompt"], shown["refusal"]) == (BUILT_IN["en"].prompt, BUILT_IN["en"].refusal)
+
+
+def test_the_sample_names_the_built_in_languages() -> None:
+    (line,) = [line for line in SAMPLE.splitlines() if line.startswith("# The language that users")]
+    following = SAMPLE[SAMPLE.index(line) :].partition("as they are")[0]
+    assert re.findall(r'"(..)"', following) == list(BUILT_IN)
+
+
+@pytest.mark.parametrize("name", ["rollout", "office", "no-contractors", "network"])
+def test_an_example_of_a_policy_can_be_used(tmp_path: Path, name: str) -> None:
+    """As it stands there, with the groups where groups are looked for, and the clients that it names."""
+    (example,) = [found for found in EXAMPLE.findall(SAMPLE) if f'name = "{name}"' in found]
+    clients = "".join(
+        f'[[client]]\nname = "{client}"\naddresses = ["{address}"]\nsecret = "k3JvXnZrN0x6R2Z1bWFzMjNhc2Q"\n'
+        for client, address in (("vpn", "192.0.2.10"), ("switch", "192.0.2.11"))
+    )
+    reading = reading_of(tmp_path, DIRECTORY + clients + re.sub(r"^#   ", "", example, flags=re.MULTILINE))
+    assert (reading.faults, reading.warnings) == ((), ())
+    assert reading.settings is not None
+    assert [policy.name for policy in reading.settings.policy] == [name]
+    assert replies(reading.settings).faults == ()

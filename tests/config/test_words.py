@@ -26,7 +26,8 @@ from tests.config.files import CLIENT, DIRECTORY, VALID, reading_of
             "must be true or false",
             "Write it without quotes.",
         ),
-        ("[server]\nprompt = 5\n", "server.prompt", "must be a text", "Put it in quotes."),
+        ("[server]\nlanguage = 5\n", "server.language", "must be a text", "Put it in quotes."),
+        ("[server]\ndictionaries = [5]\n", "server.dictionaries[1]", "must be the name of a file", "Put it in quotes."),
         ('[server]\nlisten = "192.0.2.1"\n', "server.listen", "must be a list", 'Write it like ["one", "two"].'),
         ("[server]\nlisten = []\n", "server.listen", "is empty", "Give at least one."),
         ("[server]\nlisten = [5]\n", "server.listen[1]", "must be a text", 'Write it like "192.0.2.1:1812".'),
@@ -45,18 +46,49 @@ from tests.config.files import CLIENT, DIRECTORY, VALID, reading_of
         ),
         ("[log]\nfile = 1\n", "log.file", "is no key of this section", "It knows level, format."),
         (
-            "[portal]\n",
-            "portal",
+            "[metrics]\n",
+            "metrics",
             "is no section",
-            "It knows server, store, directory, client, policy, lockout, codes, log.",
+            "It knows server, store, directory, client, policy, lockout, codes, text, portal, log.",
         ),
         ("[stor]\n", "stor", "is no section", "Did you mean store?"),
         ('[[policy]]\nname = "x"\nreply = 5\n', "policy[1].reply", "must be a table", "Write it like { Name = 1 }."),
         (
-            '[[policy]]\nname = "x"\nreply = { Class = [1.5, {}] }\n',
-            "policy[1].reply.Class",
-            "must be a text, a whole number or a list of these",
-            'Write it like "staff" or [1, 2].',
+            '[[policy]]\nname = "x"\nusers = [""]\n',
+            "policy[1].users[1]",
+            "is empty",
+            "Fill it in, or take it out.",
+        ),
+        ('[[policy]]\nname = "x"\nusers = []\n', "policy[1].users", "is empty", "Give at least one."),
+        (
+            '[[policy]]\nname = "x"\nkinds = ["sms"]\n',
+            "policy[1].kinds[1]",
+            "must be 'totp', 'hotp', 'yubikey', 'recovery' or 'temporary'",
+            "Write one of these, in quotes.",
+        ),
+        (
+            '[[policy]]\nname = "x"\nsecond_factor = "no"\n',
+            "policy[1].second_factor",
+            "must be 'required', 'if-enrolled', 'off' or 'deny'",
+            "Write one of these, in quotes.",
+        ),
+        (
+            "[text.de]\npromt = 1\n",
+            "text.de.promt",
+            "is no key of this section",
+            "Did you mean prompt?",
+        ),
+        (
+            '[text]\nprompt = "x"\n',
+            "text.prompt",
+            "is not written as a section",
+            "Write it under [text.en], with the tag of its language.",
+        ),
+        (
+            "text = 5\n",
+            "text",
+            "is not written as a section",
+            "Write it under [text.en], with the tag of its language.",
         ),
         (
             '[[policy]]\nname = "all staff"\n',
@@ -71,6 +103,35 @@ from tests.config.files import CLIENT, DIRECTORY, VALID, reading_of
 def test_a_fault_is_told_in_plain_words(tmp_path: Path, text: str, key: str, message: str, remedy: str) -> None:
     (fault,) = reading_of(tmp_path, text + VALID).faults
     assert (fault.key, fault.message, fault.remedy) == (key, message, remedy)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1.5",
+        "true",
+        "[]",
+        "[1.5, {}]",
+        '[{ ldap = "mail" }]',
+        "{}",
+        "{ first = true }",
+        '{ ladp = "mail" }',
+        '{ ldap = "mail", groups = { "cn=a" = 1 } }',
+        '{ ldap = "mail", first = true }',
+        "{ groups = {} }",
+        '{ groups = { "cn=a" = 1.5 } }',
+        '{ groups = { "cn=a" = ["x"] } }',
+        '{ groups = { "cn=a" = 1 }, first = 1 }',
+        "1979-05-27",
+    ],
+)
+def test_a_reply_attribute_has_one_of_four_forms(tmp_path: Path, value: str) -> None:
+    (fault,) = reading_of(tmp_path, f'[[policy]]\nname = "x"\nreply = {{ Class = {value} }}\n{VALID}').faults
+    assert (fault.line, fault.key) == (3, "policy[1].reply.Class")
+    assert fault.message == "must be a text, a whole number, a list of these, or from the directory"
+    assert fault.remedy == (
+        'Write it like "staff", [1, 2], { ldap = "department" } or { groups = { "cn=staff,dc=example,dc=org" = 7 } }.'
+    )
 
 
 def test_a_missing_secret_names_its_three_sources(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_bob_is_refused_since_he_has_no_token(running: Demo) -> None:
     *_, second = running.commands("radclient")
     assert received(second.replace("alice", "bob")) == ["Access-Reject"]
     assert running.wait_for_line("bob via demo: rejected").endswith(
-        "no-token: The user has no active token: enrol one with `radius2fa token add`."
+        "no-token: The user has no active token: give them one with `radius2fa token add` or `token assign`."
     )
 
 

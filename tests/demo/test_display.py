@@ -73,7 +73,7 @@ def test_a_login_is_one_line() -> None:
 def test_a_refusal_is_shown_with_its_reason_and_remedy() -> None:
     refused = dataclasses.replace(LOGIN, name="bob", result=Result.REJECT, reason=Reason.NO_TOKEN)
     assert display.line(refused).plain[9:] == (
-        "bob via demo: rejected (12 ms) no-token: The user has no active token: enrol one with `radius2fa token add`."
+        f"bob via demo: rejected (12 ms) no-token: {Reason.NO_TOKEN.remedy}"
     )
 
 

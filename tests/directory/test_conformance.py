@@ -2,26 +2,34 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
 
 from radius2fa.directory.ldap import LdapDirectory
+from radius2fa.directory.wanted import Wanted
 from radius2fa.login.ports import BindResult, Directory, Entry, NotFound
 from tests.directory.conftest import Clock, Tools
 from tests.fakes.directory import FakeDirectory
-from tests.servers.slapd import PEOPLE, Slapd, ldif
+from tests.servers.slapd import PEOPLE, Slapd, group_dn, ldif, person_dn, person_ldif
 
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A directory, and how to change what is in it."""
+    """A directory, and how to change what is in it.
+
+    `add_with` adds a person with attributes, `join` makes one the only member of a new group. Wanted are groups,
+    `mail` and `title`.
+    """
 
     directory: Directory
     add: Callable[[str, str | bytes], object]
+    add_with: Callable[[str, Mapping[str, tuple[str, ...]]], object]
+    join: Callable[[str, str], object]
+    people: Callable[[], Iterator[Entry]]
     rename: Callable[[str, str], None]
     clock: Clock
 
@@ -41,12 +49,34 @@ class World:
 def world(request: pytest.FixtureRequest, clock: Clock, tools: Tools) -> Iterator[World]:
     if request.param == "fake":
         fake = FakeDirectory()
-        yield World(fake, fake.add, fake.rename, clock)
+        yield World(
+            fake,
+            fake.add,
+            lambda name, attributes: fake.add(name, "password", attributes=attributes),
+            lambda name, group: fake.join(name, group_dn(group)),
+            fake.people,
+            fake.rename,
+            clock,
+        )
         return
     slapd: Slapd = request.getfixturevalue("slapd")
-    directory = LdapDirectory(tools.settings(slapd.uri, ca_file=slapd.ca_file), clock)
-    yield World(directory, slapd.add_person, slapd.rename, clock)
+    wanted = Wanted(groups=True, attributes=frozenset({"Mail", "title"}))
+    directory = LdapDirectory(tools.settings(slapd.uri, ca_file=slapd.ca_file), clock, wanted)
+    yield World(
+        directory,
+        slapd.add_person,
+        lambda name, attributes: slapd.change(_with_attributes(name, attributes), "-a"),
+        lambda name, group: slapd.add_group(group, person_dn(name)),
+        directory.people,
+        slapd.rename,
+        clock,
+    )
     directory.close()
+
+
+def _with_attributes(name: str, attributes: Mapping[str, tuple[str, ...]]) -> str:
+    values = "".join(f"{key}: {value}\n" for key, each in attributes.items() for value in each)
+    return person_ldif(name, "password").rstrip("\n") + f"\n{values}\n"
 
 
 @pytest.fixture
@@ -149,6 +179,35 @@ def test_two_people_of_one_name_are_ambiguous(request: pytest.FixtureRequest, wo
         person = [("objectClass", "inetOrgPerson"), ("uid", uid), ("cn", uid), ("sn", uid)]
         request.getfixturevalue("slapd").change(ldif(f"cn={uid},{PEOPLE}", person), "-a")
     assert world.find(uid) is NotFound.AMBIGUOUS
+
+
+def test_a_person_without_groups_and_attributes_has_none(world: World, uid: str) -> None:
+    world.add(uid, "password")
+    entry = world.known(uid)
+    assert (entry.groups, entry.attributes) == (frozenset(), {})
+
+
+def test_groups_are_those_that_the_person_belongs_to(world: World, uid: str) -> None:
+    world.add(uid, "password")
+    world.add(f"{uid}x", "password")
+    for name, group in ((uid, "Staff"), (uid, "VPN"), (f"{uid}x", "Guests")):
+        world.join(name, f"{uid}{group}")
+    expected = {f"cn={uid}{group},ou=groups,dc=example,dc=org" for group in ("staff", "vpn")}
+    assert world.known(uid).groups == expected
+    assert world.known(f"{uid}x").groups == {f"cn={uid}guests,ou=groups,dc=example,dc=org"}
+
+
+def test_attributes_have_names_in_lower_case_and_all_their_values(world: World, uid: str) -> None:
+    world.add_with(uid, {"Mail": ("z@example.org", "a@example.org"), "TITLE": ("head",)})
+    assert world.known(uid).attributes == {"mail": ("z@example.org", "a@example.org"), "title": ("head",)}
+
+
+def test_everybody_is_listed_as_found_by_their_name(world: World, uid: str) -> None:
+    world.add_with(uid, {"mail": ("a@example.org",)})
+    world.add(f"{uid}x", "password")
+    world.join(uid, f"{uid}group")
+    listed = {entry.name: entry for entry in world.people()}
+    assert [listed[name] for name in (uid, f"{uid}x")] == [world.known(uid), world.known(f"{uid}x")]
 
 
 def test_sixteen_threads_do_not_mix_people_up(world: World, uid: str) -> None:

@@ -5,7 +5,7 @@ from ldap3.operation.search import compile_filter, parse_filter
 from ldap3.utils.asn1 import encode
 from ldap3.utils.conv import escape_filter_chars
 
-from radius2fa.directory.filters import UserFilter, escaped, presence
+from radius2fa.directory.filters import GroupFilter, UserFilter, escaped, presence
 
 
 def by_ldap3(text: str) -> bytes:
@@ -71,3 +71,81 @@ def test_a_presence_filter_is_that_of_rfc_4515() -> None:
 def test_a_backslash_of_the_filter_itself_is_no_part_of_the_name_behind_it() -> None:
     filled = UserFilter(r"(uid=DOMAIN\5c{user})").fill("", "2a")
     assert b"DOMAIN\\2a" in by_ldap3(filled)
+
+
+@pytest.mark.parametrize(
+    ("text", "everybody"),
+    [
+        ("(&(objectClass=person)(uid={user}))", "(&(objectClass=person)(uid=*))"),
+        ("(|(uid={user})(mail={name}))", "(|(uid=*)(mail=*))"),
+        ("(userPrincipalName={user}@example.org)", "(userPrincipalName=*@example.org)"),
+        ("(cn=x*{user}*y)", "(cn=x*y)"),
+        ("(cn={user}{name})", "(cn=*)"),
+        (r"(&(cn=\2a*)(uid={user}))", r"(&(cn=\2a*)(uid=*))"),
+        ("(&(!(pwdReset>=1))(uid={user})(a:1.2.3:=4))", "(&(!(pwdReset>=1))(uid=*)(a:1.2.3:=4))"),
+    ],
+)
+def test_a_filter_that_everybody_passes_has_an_asterisk_for_the_name(text: str, everybody: str) -> None:
+    assert UserFilter(text).anybody() == everybody
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(!(uid={user}))",
+        "(&(objectClass=person)(!(|(ou=x)(uid={user}))))",
+        "( ! (uid={user}))",
+        "(&(uid={user})(!(mail={name})))",
+        "(uid~={user})",
+        "(uid>={user})",
+        "(|(cn=x)(uid<={name}))",
+        "(uid:2.5.13.2:={user})",
+        "(uid:dn:={user})",
+    ],
+)
+def test_where_no_filter_is_passed_by_everybody_it_is_said(text: str) -> None:
+    """Presence would find fewer: `(!(uid=*))` is passed by those without a uid alone."""
+    with pytest.raises(ValueError, match=r"^user_filter: .*: people can be listed by \(attribute=\{user\}\) only"):
+        UserFilter(text).anybody()
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_dn_and_a_name_are_put_in_as_the_escapes_of_rfc_4515_would(dn: str, user: str) -> None:
+    text = "(|(member={dn})(uniqueMember={dn})(&(objectClass=posixGroup)(memberUid={user})))"
+    filled = text.replace("{user}", "\1").replace("{dn}", every_octet_escaped(dn))
+    assert by_ldap3(GroupFilter(text).fill([dn], user)) == by_ldap3(filled.replace("\1", every_octet_escaped(user)))
+
+
+def test_the_groups_of_several_dns_are_those_of_any_of_them() -> None:
+    filled = GroupFilter("(member={dn})").fill(["cn=a,dc=x", "cn=*)(x=,dc=x"], "")
+    expected = f"(|(member={every_octet_escaped('cn=a,dc=x')})(member={every_octet_escaped('cn=*)(x=,dc=x')}))"
+    assert by_ldap3(filled) == by_ldap3(expected)
+
+
+def test_active_directory_s_search_in_chain_takes_a_dn() -> None:
+    chain = GroupFilter("(member:1.2.840.113556.1.4.1941:={dn})")
+    assert (chain.takes_dn, chain.takes_user) == (True, False)
+    escapes = every_octet_escaped("cn=a\\,b,dc=x")
+    expected = by_ldap3(f"(member:1.2.840.113556.1.4.1941:={escapes})")
+    assert by_ldap3(chain.fill(["cn=a\\,b,dc=x"], "")) == expected
+
+
+def test_a_group_filter_tells_what_it_takes() -> None:
+    posix = GroupFilter("(memberUid={user})")
+    assert (posix.takes_dn, posix.takes_user) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("(cn=staff)", "neither {dn} nor {user} is in it"),
+        ("(member={name})", "neither {dn} nor {user} is in it"),
+        ("({dn}=x)", "stands where only a value may"),
+        ("(member={dn}", "invalid filter"),
+        (r"(member=cn=\{dn})", r"the character itself is \5c"),
+    ],
+)
+def test_a_group_filter_that_cannot_serve_is_refused_with_its_text(text: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=r"^group_filter: ") as refusal:
+        GroupFilter(text)
+    assert fault in str(refusal.value)

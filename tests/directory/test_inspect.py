@@ -1,14 +1,16 @@
 """What `radius2fa check` learns of each server."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretBytes
 
 from radius2fa.directory.inspect import ServerReport, Step, inspect
+from radius2fa.directory.wanted import Wanted
 from tests.directory.conftest import Clock, Tools
-from tests.servers.faulty_ldap import FaultyLdap, entries, hang_up, in_turn, result
-from tests.servers.slapd import ADMIN, SUFFIX, Slapd, free_port
+from tests.servers.faulty_ldap import Answer, FaultyLdap, entries, hang_up, in_turn, result
+from tests.servers.slapd import ADMIN, GROUPS, SUFFIX, Slapd, free_port, person_dn
 from tests.servers.tls import Authority
 
 
@@ -127,6 +129,74 @@ def test_a_server_that_refuses_start_tls_ends_the_inspection(faulty: FaultyLdap,
     assert faulty.service_binds == 0
 
 
+SAMPLE = (person_dn("alice"), {"entryUUID": [b"one"], "uid": [b"alice"], "mail": [b"a@x", b"b@x"]})
+WELL = ["name", "connection", "tls", "service account", "base", "id attribute"]
+
+
+def test_groups_and_attributes_that_are_wanted_are_tried_too(slapd: Slapd, clock: Clock, tools: Tools) -> None:
+    slapd.add_person("grouped", "password")
+    wanted = Wanted(groups=True, attributes=frozenset({"entryUUID"}))
+    before = slapd.filters()
+    (report,) = inspect(tools.settings(slapd.uri, ca_file=slapd.ca_file, group_base=GROUPS), clock, wanted)
+    assert [step.name for step in report.steps] == [*WELL, "attributes", "groups"]
+    assert report.ok is True
+    assert report.steps[-2].detail.endswith(f",{SUFFIX} has: 1 of entryUUID")
+    assert f" found below {GROUPS} that uid=" in report.steps[-1].detail
+    assert len(slapd.filters()) == len(before) + 3
+
+
+def test_what_the_sample_belongs_to_and_has_is_counted(faulty: FaultyLdap, clock: Clock, tools: Tools) -> None:
+    groups = entries((f"cn=a,{GROUPS}", {}), (f"cn=b,{GROUPS}", {}))
+    faulty.on_search = in_turn(entries((SUFFIX, {})), entries(SAMPLE), groups)
+    wanted = Wanted(groups=True, attributes=frozenset({"Mail", "title"}))
+    (report,) = inspect(tools.settings(faulty.uri), clock, wanted)
+    assert report.steps[-2:] == (
+        Step("attributes", ok=True, detail=f"values that {SAMPLE[0]} has: 2 of Mail, 0 of title"),
+        Step("groups", ok=True, detail=f"2 found below {SUFFIX} that {SAMPLE[0]} belongs to directly"),
+    )
+    assert len(faulty.searches) == 3
+
+
+def test_a_group_base_that_does_not_exist_ends_the_inspection(slapd: Slapd, clock: Clock, tools: Tools) -> None:
+    slapd.add_person("groupless", "password")
+    wrong = f"ou=nowhere,{SUFFIX}"
+    settings = tools.settings(slapd.uri, ca_file=slapd.ca_file, group_base=wrong)
+    (report,) = inspect(settings, clock, Wanted(groups=True))
+    assert (last(report).name, report.ok) == ("groups", False)
+    assert last(report).detail == f"{wrong!r} cannot be searched for groups: noSuchObject (32)"
+    assert "`group_base` and `group_filter`" in last(report).remedy
+    assert inspect(settings, clock)[0].ok is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "group_filter", "fault"),
+    [
+        (hang_up, "(member={dn})", "the server closed the connection"),
+        (entries(code=4), "(member={dn})", "is in more than 1000 groups, or in more than the server lists"),
+        (entries(), "(memberUid={user})", "has no readable uid"),
+    ],
+)
+def test_groups_that_cannot_be_had_end_the_inspection(
+    faulty: FaultyLdap, tools: Tools, answer: Answer, group_filter: str, fault: str
+) -> None:
+    nameless = (SAMPLE[0], {"entryUUID": [b"one"]})
+    faulty.on_search = in_turn(entries((SUFFIX, {})), entries(nameless), answer)
+    (report,) = inspect(tools.settings(faulty.uri, group_filter=group_filter), time.monotonic, Wanted(groups=True))
+    assert last(report).name == "groups"
+    assert fault in last(report).detail
+
+
+def test_an_attribute_that_is_no_text_ends_the_inspection(faulty: FaultyLdap, clock: Clock, tools: Tools) -> None:
+    photo = (SAMPLE[0], {"entryUUID": [b"one"], "uid": [b"alice"], "jpegPhoto": [b"\xff\xd8"]})
+    faulty.on_search = in_turn(entries((SUFFIX, {})), entries(photo))
+    (report,) = inspect(tools.settings(faulty.uri), clock, Wanted(attributes=frozenset({"jpegPhoto"})))
+    assert last(report).name == "attributes"
+    assert last(report).detail == f"{SAMPLE[0]!r} has a value of jpegphoto that is no UTF-8 text"
+    assert "text" in last(report).remedy
+
+
 def test_settings_that_are_wrong_in_themselves_are_refused(clock: Clock, tools: Tools) -> None:
     with pytest.raises(ValueError, match="user_filter"):
         inspect(tools.settings("ldap://localhost", user_filter="(uid=x)"), clock)
+    with pytest.raises(ValueError, match=r"^group_filter: \(\{dn\}=x\)"):
+        inspect(tools.settings("ldap://localhost", group_filter="({dn}=x)"), clock)

@@ -10,6 +10,7 @@ from ldap3.utils.asn1 import decode_message_fast, encode
 from radius2fa.directory.operations import (
     Found,
     Operation,
+    Page,
     Result,
     Search,
     bind_operation_of,
@@ -26,6 +27,8 @@ CONNECTION = ldap3.Connection(ldap3.Server("nowhere", get_info=ldap3.NONE), chec
 def octets_of(operation: Operation) -> str:
     """As they are sent, in message 1, in hexadecimal digits."""
     message = LDAPMessage()
+    for at, control in enumerate(operation.controls):
+        message["controls"][at] = control
     message["messageID"] = 1
     message["protocolOp"] = ProtocolOp().setComponentByName(operation.kind, operation.request)
     return bytes(encode(message)).hex()
@@ -56,6 +59,25 @@ def test_rfc_4511_section_4_5_1_a_search_never_dereferences_aliases() -> None:
     search = Search("dc=x", ldap3.SUBTREE, "(uid=a)", ("uid",), 2, 4)
     expected = "302b0201016326040464633d780a01020a0100020102020104010100a30804037569640401613005"
     assert octets_of(search_operation_of(search)) == expected + "0403756964"
+
+
+PAGED_RESULTS = "0416" + b"1.2.840.113556.1.4.319".hex()
+
+
+def test_rfc_2696_a_page_is_asked_for_by_a_control_that_is_not_critical() -> None:
+    """[0] { SEQUENCE { type, OCTET STRING { SEQUENCE { 500, cookie } } } }, written out by hand."""
+    first = Search("dc=x", ldap3.SUBTREE, "(uid=a)", ("uid",), 0, 0, Page(500))
+    assert octets_of(search_operation_of(first)).endswith(f"a0243022{PAGED_RESULTS}04083006020201f40400")
+    next_one = Search("dc=x", ldap3.SUBTREE, "(uid=a)", ("uid",), 0, 0, Page(500, b"\x00abc"))
+    assert octets_of(search_operation_of(next_one)).endswith(f"a0283026{PAGED_RESULTS}040c300a020201f4040400616263")
+
+
+def test_rfc_2696_the_cookie_of_an_answer_asks_for_the_next_page() -> None:
+    done = "65070a010004000400"
+    control = f"a024{PAGED_RESULTS.join(('3022', ''))}" + "040830060201000401ff"
+    octets = bytes.fromhex(f"30{3 + len(done + control) // 2:02x}020105{done}{control}")
+    assert result_of(read(octets)) == Result(0, "", b"\xff")
+    assert result_of(read(bytes.fromhex(f"300c020105{done}"))) == Result(0, "", b"")
 
 
 def test_rfc_4511_section_4_14_start_tls() -> None:

@@ -96,6 +96,17 @@ def test_an_answer_has_a_largest_size_and_the_next_one_is_counted_anew(
         wire.recv(1)
 
 
+def test_an_answer_may_be_given_another_largest_size(
+    pair: tuple[socket.socket, socket.socket], server: socket.socket, clock: Clock
+) -> None:
+    wire = Wire(pair[0], clock, longest=3)
+    wire.begin(clock.soon())
+    server.sendall(b"four")
+    assert wire.recv(3) == b"fou"
+    with pytest.raises(Broken, match="an answer of an impossible length"):
+        wire.recv(1)
+
+
 def test_the_end_of_the_stream_is_broken(wire: Wire, server: socket.socket) -> None:
     server.close()
     with pytest.raises(Broken, match="the server closed the connection") as broken:

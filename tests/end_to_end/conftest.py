@@ -8,7 +8,7 @@ import pytest
 
 from radius2fa.store.seal import new_key_text
 from tests.end_to_end.house import House, Ready, client, directory_section
-from tests.servers.program import Program
+from tests.servers.program import Program, Section
 from tests.servers.slapd import Slapd, person_ldif
 from tests.servers.tls import Authority
 
@@ -24,10 +24,12 @@ CLIENTS = (
     client("comma", "127.0.0.6", delimiter=","),
     client("other-challenge", "127.0.0.7", code="challenge"),
     client("vpn", "127.0.0.8", code="either"),
+    client("adopting", "127.0.0.9", code="either"),
     client("six", "::1"),
 )
 
-POLICIES: tuple[tuple[str, dict[str, str | list[str]]], ...] = (
+POLICIES: tuple[tuple[str, Section], ...] = (
+    ("[[policy]]", {"name": "adoption", "clients": ["adopting"], "adopt_yubikeys": True}),
     ("[[policy]]", {"name": "staff", "clients": ["vpn"]}),
     (
         "[policy.reply]",

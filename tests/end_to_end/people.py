@@ -65,9 +65,9 @@ def hotp_codes(seed: bytes, digits: int = 6) -> list[bytes]:
     return _oathtool("--hotp", f"--digits={digits}", f"--window={AHEAD}", seed=seed)
 
 
-def totp_code(seed: bytes) -> bytes:
-    """Return oathtool's code of now."""
-    (code,) = _oathtool("--totp", seed=seed)
+def totp_code(seed: bytes, *form: str) -> bytes:
+    """Return oathtool's code of now; `form` are its options for what is not the usual."""
+    (code,) = _oathtool("--totp", *form, seed=seed)
     return code
 
 

@@ -200,13 +200,37 @@ def radtest(name: str, password: str, port: int, secret: str, *options: str, hos
     return _run(["radtest", *options, name, password, f"{host}:{port}", "0", secret, "0", host.strip("[]")], "")
 
 
-def radclient(lines: Iterable[str], port: int, secret: str, *, kind: str = "auth", host: str = "127.0.0.1") -> Shown:
+def radclient(
+    lines: Iterable[str],
+    port: int,
+    secret: str,
+    *options: str,
+    kind: str = "auth",
+    host: str = "127.0.0.1",
+) -> Shown:
     """Run radclient with attributes, one a line; `Packet-Src-IP-Address = ...` chooses the source address.
 
-    It repeats the request every second, up to ten times.
+    It repeats the request every second, up to ten times. `options` are radclient's own, such as the folder of a
+    dictionary.
     """
     text = "\n".join([*lines, "Message-Authenticator = 0x00", ""])
-    return _run(["radclient", "-x", "-t", "1", "-r", "10", f"{host}:{port}", kind, secret], text)
+    return _run(["radclient", "-x", "-t", "1", "-r", "10", *options, f"{host}:{port}", kind, secret], text)
+
+
+def login_lines(name: str, typed: bytes, source: str, *more: str) -> list[str]:
+    """Return what radclient reads for a login from a source address; `more` are lines of other attributes."""
+    family = "IPv6" if ":" in source else "IP"
+    return [
+        f"User-Name = {name}",
+        f"User-Password = {quoted(typed.decode())}",
+        f"Packet-Src-{family}-Address = {source}",
+        *more,
+    ]
+
+
+def quoted(text: str) -> str:
+    """Return a text as radclient reads it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _run(command: list[str], text: str) -> Shown:

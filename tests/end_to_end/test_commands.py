@@ -104,6 +104,79 @@ def test_a_token_is_resynchronised_and_the_second_code_is_used_up(house: House) 
     house.program.run("token", "resync", alice.token, stdin="123456\n654321\n", expect=1)
 
 
+YUBIKEY_SECRET = "010203040506 000102030405060708090a0b0c0d0e0f"
+TOUCHES = [  # of Yubico's tables: use counter 1 with session counters 1 and 2, and use counter 4095
+    b"dvgtiblfkbgturecfllberrvkinnctnn",
+    b"rnibcnfhdninbrdebccrndfhjgnhftee",
+    b"iikkijbdknrrdhfdrjltvgrbkkjblcbh",
+]
+
+
+def factors(house: House, uid: str) -> list[tuple[str, str | None]]:
+    """What the helpdesk sees of somebody's logins, the newest first: how each ended, and by which factor."""
+    shown = json.loads(house.program.run("user", "show", uid, "--json").stdout)
+    return [(login["result"], login["factor"]) for login in shown["logins"]]
+
+
+def test_a_recovery_code_of_the_list_logs_in_once(house: House) -> None:
+    alice = house.person()
+    made = json.loads(house.program.run("user", "recovery-codes", alice.uid, "--json").stdout)
+    first, second, *_ = (code.encode() for code in made["codes"])
+    with house.nas("appended") as nas:
+        assert nas.login(alice.uid, alice.password + first).code == ACCEPT
+        assert nas.login(alice.uid, alice.password + first).code == REJECT
+        assert nas.login(alice.uid, alice.password + second.upper().replace(b"-", b"")).code == ACCEPT
+    shown = json.loads(house.program.run("user", "show", alice.uid, "--json").stdout)
+    assert shown["recovery_codes_left"] == 8
+    assert factors(house, alice.uid) == [("accept", "recovery"), ("reject", None), ("accept", "recovery")]
+
+
+def test_a_temporary_code_logs_in_as_often_as_it_says(house: House) -> None:
+    bob = house.person(token=False)
+    made = house.program.run("user", "temp-code", bob.uid, "--uses", "2", "--json")
+    code = json.loads(made.stdout)["code"].encode()
+    with house.nas("appended") as nas:
+        for answer in (ACCEPT, ACCEPT, REJECT):
+            assert nas.login(bob.uid, bob.password + code).code == answer
+    assert factors(house, bob.uid)[-1] == ("accept", "temporary")
+    code = json.loads(house.program.run("user", "temp-code", bob.uid, "--json").stdout)["code"].encode()
+    house.program.run("user", "temp-code", bob.uid, "--revoke")
+    with house.nas("appended") as nas:
+        assert nas.login(bob.uid, bob.password + code).code == REJECT
+
+
+def test_a_bypass_lets_the_password_alone_in_until_it_is_ended(house: House) -> None:
+    alice = house.person()
+    with house.nas("appended") as nas:
+        assert nas.login(alice.uid, alice.password).code == REJECT
+        house.program.run("user", "bypass", alice.uid, "--for", "30m")
+        assert nas.login(alice.uid, alice.password).code == ACCEPT
+        assert nas.login(alice.uid, b"wrong").code == REJECT
+        status = json.loads(house.program.run("status", "--json").stdout)
+        assert [bypass["subject"] for bypass in status["bypasses"]] == [alice.subject]
+        house.program.run("user", "bypass", alice.uid, "--end")
+        assert nas.login(alice.uid, alice.password).code == REJECT
+    assert factors(house, alice.uid)[2] == ("accept", "bypass")
+
+
+def test_a_yubikey_out_of_the_stock_logs_its_new_owner_in(house: House) -> None:
+    former, alice = house.person(token=False), house.person(token=False)
+    options = ("--kind", "yubikey", "--public-id", "vvccccbhkcjd", "--seed-file", "-", "--serial", "4711")
+    house.program.run("token", "add", former.uid, *options, stdin=YUBIKEY_SECRET)
+    house.program.run("token", "unassign", "4711")
+    first, second, third = (b"vvccccbhkcjd" + touch for touch in TOUCHES)
+    house.program.run("token", "assign", "4711", alice.uid, "--confirm", stdin=first.decode() + "\n")
+    with house.nas("appended") as nas:
+        assert nas.login(alice.uid, alice.password + first).code == REJECT  # used up by the confirmation
+        assert nas.login(former.uid, former.password + second).code == REJECT
+        assert nas.login(alice.uid, alice.password + second).code == ACCEPT
+        house.program.run("token", "valid", "4711", "--until", "2001-01-01")
+        assert nas.login(alice.uid, alice.password + third).code == REJECT
+        house.program.run("token", "valid", "4711", "--always")
+        assert nas.login(alice.uid, alice.password + third.upper()).code == ACCEPT
+    assert factors(house, alice.uid)[0] == ("accept", "yubikey")
+
+
 def test_the_helpdesk_sees_why_a_login_was_refused(house: House) -> None:
     alice = house.person()
     with house.nas("appended") as nas:

@@ -112,7 +112,7 @@ CASES = {
     "an unknown user": Case(unknown, "no-such-user", name="un{}"),
     "two users of one name": Case(ambiguous, "ambiguous-name", name="both{}"),
     "no token": Case(without_token, "no-token", name="bare{}"),
-    "a disabled token": Case(disabled, "no-token"),
+    "a disabled token": Case(disabled, "token-disabled"),
     "a wrong code": Case(with_password(lambda p: p.password + p.wrong_code()), "wrong-code"),
     "a used code": Case(used, "code-already-used", binds=1),
     "a code far ahead": Case(with_password(lambda p: p.password + p.codes[60]), "token-out-of-step"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radius2fa.enrol.enrolment import Form, begin, confirm, present
-from radius2fa.otp.token import DIGITS, PERIODS, Algorithm, Kind, Token
+from radius2fa.otp.token import DIGITS, PERIODS, Algorithm, Kind, Token, YubiKey
 from radius2fa.otp.verify import Match, Windows
 from tests.otp import oathtool
 
@@ -24,27 +24,27 @@ def ascending(count: int) -> bytes:
 
 @pytest.mark.parametrize(("algorithm", "octets"), [("SHA1", 20), ("SHA256", 32), ("SHA512", 64)])
 def test_a_new_key_is_as_long_as_the_hash(algorithm: str, octets: int) -> None:
-    made = begin(Form(algorithm=Algorithm(algorithm)), "ACME", "alice", ascending)
-    assert made.token.key == bytes(range(octets))
+    made = begin(Form(algorithm=Algorithm(algorithm)), ascending)
+    assert made.key == bytes(range(octets))
 
 
 def test_the_form_decides_on_the_token() -> None:
-    made = begin(Form(Kind.HOTP, Algorithm.SHA256, 8), "ACME", "alice", ascending)
-    assert replace(made.token, id="") == Token("", Kind.HOTP, bytes(range(32)), Algorithm.SHA256, 8)
+    made = begin(Form(Kind.HOTP, Algorithm.SHA256, 8), ascending)
+    assert replace(made, id="") == Token("", Kind.HOTP, bytes(range(32)), Algorithm.SHA256, 8)
 
 
 def test_a_token_takes_the_key_that_it_is_given() -> None:
-    made = begin(Form(), "ACME", "alice", ascending, key=b"0123456789")
-    assert made.token.key == b"0123456789"
+    made = begin(Form(), ascending, key=b"0123456789")
+    assert made.key == b"0123456789"
 
 
 def test_a_form_that_makes_no_codes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^period: 45 s is not one of"):
-        begin(Form(period=45), "ACME", "alice", ascending)
+        begin(Form(period=45), ascending)
 
 
 def test_token_names_are_short_random_and_without_lookalikes() -> None:
-    names = [begin(Form(), "ACME", "alice", os.urandom).token.id for _ in range(200)]
+    names = [begin(Form(), os.urandom).id for _ in range(200)]
     assert len(set(names)) == 200
     assert {len(name) for name in names} == {8}
     assert set("".join(names)) == set("abcdefghjkmnpqrstuvwxyz23456789")
@@ -124,7 +124,7 @@ def test_a_hotp_app_that_reads_the_uri_goes_on_at_the_counter() -> None:
 
 
 def test_a_secret_that_is_typed_in_makes_the_same_codes() -> None:
-    token = begin(Form(), "ACME", "alice", ascending).token
+    token = begin(Form(), ascending)
     typed = base64.b32decode(present(token, "ACME", "alice").secret.replace(" ", ""))
     [code] = oathtool.codes(replace(token, key=typed), 47251645)
     assert confirm(token, code, NOW, Windows()) == Match(token.id, 47251645, 0)
@@ -133,3 +133,10 @@ def test_a_secret_that_is_typed_in_makes_the_same_codes() -> None:
 @pytest.mark.parametrize("code", [b"432730", b"000000", b"06332", b""])
 def test_a_wrong_first_code_confirms_nothing(code: bytes) -> None:
     assert confirm(Token("t", Kind.TOTP, SEED), code, NOW, Windows()) is None
+
+
+def test_a_touch_confirms_a_yubikey_once() -> None:
+    key = YubiKey("y", "vvccccbhkcjd", bytes(range(16)), bytes.fromhex("010203040506"))
+    touch = b"vvccccbhkcjddvgtiblfkbgturecfllberrvkinnctnn"  # of Yubico's tables: use counter 1, session counter 1
+    assert confirm(key, touch, NOW, Windows()) == Match("y", 1 << 8 | 1, 0)
+    assert confirm(replace(key, counter=(1 << 8 | 1) + 1), touch, NOW, Windows()) is None

@@ -1,3 +1,4 @@
+import base64
 import traceback
 
 import pytest
@@ -42,3 +43,22 @@ def test_what_is_no_seed_is_refused_and_not_repeated(text: str) -> None:
 def test_a_seed_of_less_than_80_bits_is_refused(text: str, octets: int) -> None:
     with pytest.raises(ValueError, match=rf"^the seed has {octets} octets; it needs at least 10$"):
         seed.read(text)
+
+
+def test_a_seed_of_more_than_1024_bits_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^the seed has 129 octets; it may have 128 at most$"):
+        seed.read("ab" * 129)
+
+
+@pytest.mark.parametrize("text", ["ABCDEF234567ABCDEF234567", "abcd-ef23-4567-abcd-ef23-4567"])
+def test_what_is_known_to_be_base32_is_never_read_as_hex(text: str) -> None:
+    assert seed.read_base32(text) == base64.b32decode("ABCDEF234567ABCDEF234567")
+
+
+@pytest.mark.parametrize("text", ["3132333435363738393031323334353637383930", "not a seed!"])
+def test_what_should_be_base32_and_is_not_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^the seed is not base32 \(the letters A to Z and the digits 2 to 7\)$"
+    ) as raised:
+        seed.read_base32(text)
+    assert raised.value.__cause__ is None

@@ -1,8 +1,10 @@
 """A directory in memory, which passes the suite of tests/directory/test_conformance.py as LDAP does."""
 
 import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from radius2fa.login.dn import normal_dn
 from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
 
 
@@ -12,6 +14,12 @@ class _Person:
     uid: str
     password: bytes = field(repr=False)
     state: BindResult
+    groups: set[str]
+    attributes: Mapping[str, tuple[str, ...]]
+
+    def entry(self, typed: str) -> Entry:
+        dn = f"uid={self.uid},ou=people,dc=example,dc=org"
+        return Entry(self.subject, dn, self.uid, typed, frozenset(self.groups), self.attributes)
 
 
 class FakeDirectory:
@@ -23,13 +31,29 @@ class FakeDirectory:
         self._people: dict[str, _Person] = {}
 
     def add(
-        self, name: str, password: str | bytes, *, subject: str | None = None, state: BindResult = BindResult.OK
+        self,
+        name: str,
+        password: str | bytes,
+        *,
+        subject: str | None = None,
+        state: BindResult = BindResult.OK,
+        groups: Iterable[str] = (),
+        attributes: Mapping[str, Iterable[str]] | None = None,
     ) -> str:
-        """Add a person, and return the stable id. `state` is what a right password leads to."""
+        """Add a person, and return the stable id. `state` is what a right password leads to.
+
+        `groups` are DNs in any spelling, all of those that they belong to; `attributes` have names in any case.
+        """
         octets = password.encode() if isinstance(password, str) else password
-        person = _Person(subject or str(uuid.uuid4()), name, octets, state)
+        kept = {key.lower(): tuple(values) for key, values in (attributes or {}).items()}
+        person = _Person(subject or str(uuid.uuid4()), name, octets, state, set(map(normal_dn, groups)), kept)
         self._people[person.subject] = person
         return person.subject
+
+    def join(self, name: str, *groups: str) -> None:
+        """Make a person a member of groups, given by their DNs."""
+        (person,) = self._named(name)
+        person.groups.update(map(normal_dn, groups))
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a person another name; the stable id stays."""
@@ -47,7 +71,7 @@ class FakeDirectory:
             case []:
                 return NotFound.UNKNOWN
             case [person]:
-                return Entry(person.subject, f"uid={person.uid},ou=people,dc=example,dc=org", person.uid, name)
+                return person.entry(name)
             case _:
                 return NotFound.AMBIGUOUS
 
@@ -60,6 +84,11 @@ class FakeDirectory:
         if person is None or person.password != password:
             return BindResult.WRONG_PASSWORD
         return person.state
+
+    def people(self) -> Iterator[Entry]:
+        """Yield everybody."""
+        self._check()
+        yield from [person.entry(person.uid) for person in self._people.values()]
 
     def _named(self, name: str) -> list[_Person]:
         return [person for person in self._people.values() if _matching(person.uid) == _matching(name)]

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from radius2fa.otp.issued import digest_of
 from radius2fa.otp.oath import code_at
-from radius2fa.otp.token import DIGITS, PERIODS, Algorithm, Kind, Token
+from radius2fa.otp.token import DIGITS, OATH, PERIODS, Algorithm, Factor, IssuedCode, Kind, Token, YubiKey
 from radius2fa.otp.verify import WRONG, Match, Stray, Used, Verdict, Windows, check, resync
 from tests.otp import oathtool
+from tests.otp.touched import touched
 
 SEED = b"12345678901234567890"
 HOTP = Token("hotp", Kind.HOTP, SEED)
@@ -32,16 +34,20 @@ NOW = 1_700_000_000.0
 class Desk:
     """A token with somebody who writes down what each verdict asks for, as the store does."""
 
-    def __init__(self, token: Token, windows: Windows) -> None:
+    def __init__(self, token: Factor, windows: Windows) -> None:
         self.token = token
         self.windows = windows
 
     def says(self, code: bytes, when: float) -> Verdict:
         verdict = check([self.token], code, when, self.windows, resync=True)
         match verdict:
-            case Match(_, counter, drift):
+            case Match(_, counter, drift) if isinstance(self.token, Token):
                 self.token = replace(self.token, counter=counter + 1, drift=drift, remembered=None)
+            case Match(_, counter, drift):
+                assert drift == 0
+                self.token = replace(self.token, counter=counter + 1)
             case Stray(_, counter):
+                assert isinstance(self.token, Token)
                 self.token = replace(self.token, remembered=counter, remembered_at=when)
         return verdict
 
@@ -96,6 +102,7 @@ def test_a_totp_token_is_brought_back_and_its_drift_is_learned() -> None:
     desk = Desk(replace(TOTP, counter=47251641), Windows(totp=1))
     assert desk.says(TOTP_CODES[47251649], at(47251644)) == Stray("totp", 47251649)
     assert desk.says(TOTP_CODES[47251650], at(47251645)) == Match("totp", 47251650, 5)
+    assert isinstance(desk.token, Token)
     assert desk.token.drift == 5
     assert desk.says(TOTP_CODES[47251640], at(47251645)) == WRONG
     assert desk.says(TOTP_CODES[47251640], at(47251645)) == WRONG
@@ -161,6 +168,77 @@ def test_the_totp_resync_window_is_twenty_steps_to_each_side(clock: int, verdict
 def test_a_totp_code_below_the_counter_is_not_remembered() -> None:
     token = replace(TOTP, counter=47251646)
     assert check([token], TOTP_CODES[47251645], at(47251650), Windows(), resync=True) == WRONG
+
+
+# The tables: Yubico OTP, recovery and temporary codes
+
+YUBIKEY = YubiKey("key", "", bytes.fromhex("000102030405060708090a0b0c0d0e0f"), bytes.fromhex("010203040506"))
+YUBICO_CODES = {  # Yubico's test vectors
+    256 * 1 + 1: b"dvgtiblfkbgturecfllberrvkinnctnn",
+    256 * 1 + 2: b"rnibcnfhdninbrdebccrndfhjgnhftee",
+    256 * 4095 + 1: b"iikkijbdknrrdhfdrjltvgrbkkjblcbh",
+}
+
+
+@pytest.mark.parametrize("last", YUBICO_CODES)
+def test_a_yubico_code_is_accepted_above_the_last_one_and_used_below_it(last: int) -> None:
+    desk = Desk(YUBIKEY, Windows())
+    assert desk.says(YUBICO_CODES[last], NOW) == Match("key", last, 0)
+    for counter, code in YUBICO_CODES.items():
+        expected = Match("key", counter, 0) if counter > last else Used("key")
+        assert check([desk.token], code, NOW, Windows(), resync=True) == expected
+
+
+def test_a_touch_with_caps_lock_does_not_use_up_those_that_follow() -> None:
+    """Codes of libyubikey's ykgenerate: use 8001 session 1, then use 1 session 255."""
+    desk = Desk(YUBIKEY, Windows())
+    assert desk.says(b"RUVDCNCITLJEDKIVHTVBHJGEJGJDEVBV", NOW) == Match("key", 256 + 1, 0)
+    assert desk.says(b"ekghrbjivvudhuenkvedidjcieiftjjt", NOW) == Match("key", 256 + 255, 0)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"dvgtiblfkbgturecfllberrvkinnctn",
+        b"dvgtiblfkbgturecfllberrvkinnctnnc",
+        b"bngfetjbflfegtvfnhjngubjhevhetrh",  # a wrong CRC
+        b"fgvnfhfjcbtleeftiilbilvrjnngljeb",  # another private id
+    ],
+)
+def test_what_is_no_code_of_the_yubikeys_is_wrong(code: bytes) -> None:
+    assert check([YUBIKEY], code, NOW, Windows(), resync=True) == WRONG
+
+
+def issued(kind: Kind, code: bytes, id: str = "code", uses: int = 1) -> IssuedCode:  # noqa: A002 - the field's name
+    key = b"a key of the master key's"
+    return IssuedCode(id, kind, key, digest_of(key, id, code), uses=uses)
+
+
+def test_a_recovery_code_works_once_however_it_is_written() -> None:
+    desk = Desk(issued(Kind.RECOVERY, b"7k2mqx9f4c"), Windows())
+    assert desk.says(b"7k2mq-x9f4d", NOW) == WRONG
+    assert desk.says(b"7K2MQ-X9F4C", NOW) == Match("code", 0, 0)
+    assert desk.says(b"7k2mqx9f4c", NOW) == Used("code")
+
+
+def test_each_recovery_code_of_a_list_works() -> None:
+    codes = [f"{number}k2mqx9f4c".encode() for number in range(10)]
+    tokens = [issued(Kind.RECOVERY, code, id=code[:1].decode()) for code in codes]
+    verdicts = [check(tokens, code, NOW, Windows(), resync=True) for code in codes]
+    assert verdicts == [Match(str(number), 0, 0) for number in range(10)]
+
+
+def test_a_temporary_code_works_as_often_as_it_may() -> None:
+    desk = Desk(issued(Kind.TEMPORARY, b"90817263", uses=3), Windows())
+    verdicts = [desk.says(b"90817263", NOW) for _ in range(4)]
+    assert verdicts == [Match("code", 0, 0), Match("code", 1, 0), Match("code", 2, 0), Used("code")]
+    assert desk.says(b"90817264", NOW) == WRONG
+
+
+def test_a_digest_that_was_copied_to_another_row_opens_nothing() -> None:
+    code = issued(Kind.TEMPORARY, b"90817263", id="hers")
+    assert check([replace(code, id="his")], b"90817263", NOW, Windows(), resync=True) == WRONG
+    assert check([replace(code, key=b"another")], b"90817263", NOW, Windows(), resync=True) == WRONG
 
 
 # Beyond the tables
@@ -248,6 +326,30 @@ def test_the_best_verdict_of_several_tokens_wins(order: int) -> None:
     assert check([other, far][::order], HOTP_CODES[8], NOW, narrow, resync=True) == Stray("far", 8)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_best_verdict_wins_also_between_kinds(order: int) -> None:
+    fob = replace(HOTP, id="fob", digits=8)  # RFC 4226 appendix D: 1284755224 at counter 0, 0082162583 at 7
+    code = issued(Kind.TEMPORARY, b"84755224", id="loan")
+    gone = replace(code, counter=1)
+    assert check([replace(fob, counter=1), code][::order], b"84755224", NOW, Windows(), resync=True) == Match(
+        "loan", 0, 0
+    )
+    assert check([fob, gone][::order], b"84755224", NOW, Windows(), resync=True) == Match("fob", 0, 0)
+    gone = replace(issued(Kind.TEMPORARY, b"82162583", id="loan"), counter=1)
+    assert check([fob, gone][::order], b"82162583", NOW, Windows(hotp=5), resync=True) == Used("loan")
+
+
+def test_each_of_many_tokens_is_found_by_its_own_code() -> None:
+    keys = [
+        YubiKey(f"key{number}", f"ccc{letter}", bytes([number] * 16), b"secret") for number, letter in enumerate("bde")
+    ]
+    recovery = [issued(Kind.RECOVERY, b"7k2mqx9f4" + letter, id=f"code{letter.decode()}") for letter in (b"a", b"b")]
+    tokens = [*keys, HOTP, *recovery, issued(Kind.TEMPORARY, b"90817263", id="loan")]
+    typed = [*(touched(key, 3, 1) for key in keys), HOTP_CODES[2], b"7k2mq-x9f4a", b"7k2mq-x9f4b", b"90817263"]
+    verdicts = [check(tokens, code, NOW, Windows(), resync=True) for code in typed]
+    assert [verdict.token for verdict in verdicts if isinstance(verdict, Match)] == [token.id for token in tokens]
+
+
 TWINS = 910737, 910738  # two counters in sequence with the same code
 TWIN_CODE = b"911617"
 
@@ -257,6 +359,11 @@ def test_digits_that_stand_twice_in_a_window_are_burned_for_both() -> None:
     desk = Desk(replace(HOTP, counter=TWINS[0]), Windows())
     assert desk.says(TWIN_CODE, NOW) == Match("hotp", TWINS[1], 0)
     assert desk.says(TWIN_CODE, NOW) == Used("hotp")
+
+
+def test_digits_that_stand_twice_far_away_are_remembered_at_the_higher_counter() -> None:
+    token = replace(HOTP, counter=TWINS[0] - 20)
+    assert check([token], TWIN_CODE, NOW, Windows(), resync=True) == Stray("hotp", TWINS[1])
 
 
 def test_the_first_steps_after_the_epoch_have_no_window_before_it() -> None:
@@ -296,7 +403,7 @@ def test_a_manual_resync_wants_two_codes_in_sequence(first: int, second: int) ->
 TOKENS = st.builds(
     Token,
     id=st.just("t"),
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(OATH),
     key=st.binary(min_size=1, max_size=70),
     algorithm=st.just(Algorithm.SHA1),
     digits=st.sampled_from(DIGITS),

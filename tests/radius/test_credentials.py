@@ -1,12 +1,12 @@
 """protocol.md, "Password and name", and the kinds of request that cannot be checked."""
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from radius2fa.radius.clients import Client
-from radius2fa.radius.credentials import Credentials, Fault, name_of, read, source_of
+from radius2fa.radius.credentials import Credentials, Fault, address_in, address_of, name_of, read, source_of
 from radius2fa.radius.packet import Request, decode
 from tests.radius.wire import SECRET, Asked, access_request, request, vectors, vendor_attribute
 
@@ -29,12 +29,12 @@ def password(asked: Asked, client: Client = CLIENT) -> bytes:
 
 def test_a_login_is_read() -> None:
     asked = access_request(b"alice", b"opensesame123456", (31, b"203.0.113.9"))
-    assert result(asked) == Credentials("alice", b"opensesame123456", None, "203.0.113.9")
+    assert result(asked) == Credentials("alice", b"opensesame123456", None, "203.0.113.9", ip_address("203.0.113.9"))
 
 
 def test_the_answer_to_a_challenge_comes_with_its_state() -> None:
     assert result(access_request(b"alice", b"123456", (24, b"4" * 32))) == Credentials(
-        "alice", b"123456", b"4" * 32, ""
+        "alice", b"123456", b"4" * 32, "", None
     )
 
 
@@ -42,7 +42,7 @@ def test_the_response_of_rfc_2865_section_7_3_is_read() -> None:
     example = vectors("rfc2865")["response"]
     client = replace(CLIENT, secret=example["secret"].encode(), require_message_authenticator=False)
     got = read(decode(bytes.fromhex(example["request"]), client))
-    assert got == Credentials("mopsy", example["password"].encode(), example["state"].encode(), "")
+    assert got == Credentials("mopsy", example["password"].encode(), example["state"].encode(), "", None)
 
 
 @pytest.mark.parametrize("size", [1, 15, 16, 17, 111, 112, 128])
@@ -168,6 +168,87 @@ def test_the_source_is_the_calling_station_else_the_framed_address() -> None:
 
 def test_the_source_is_printable() -> None:
     assert source_of(decoded(access_request(b"a", b"p", (31, b"a\n\x1b[31m\xff")))) == r"a\n\x1b[31m\xff"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:4500", "192.0.2.1"),
+        ("192.0.2.1[4500]", "192.0.2.1"),
+        (" 192.0.2.1 ", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
+        ("2001:db8::1[4500]", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[2001:db8::1]:4500", "2001:db8::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("[::ffff:192.0.2.1]:4500", "192.0.2.1"),
+        ("::ffff:192.0.2.1[4500]", "192.0.2.1"),
+    ],
+)
+def test_an_address_is_read_in_the_forms_of_the_field(text: str, address: str) -> None:
+    assert address_in(text) == ip_address(address)
+    asked = access_request(b"alice", b"p", (31, text.encode()), (8, bytes([198, 51, 100, 1])))
+    assert address_of(decoded(asked)) == ip_address(address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "00-11-22-33-44-55",
+        "00:11:22:33:44:55",
+        "0011.2233.4455",
+        "001122334455",
+        "+49 30 1234567",
+        "5551234",
+        "async/3",
+        "192.0.2",
+        "192.0.2.256",
+        "192.0.2.010",
+        "192.0.2.1:",
+        "192.0.2.1:port",
+        "192.0.2.1:123456",
+        "192.0.2.1[]",
+        "[192.0.2.1",
+        "192.0.2.1 192.0.2.2",
+        "192.0.2.1/24",
+        "[2001:db8::1]4500",
+        "[2001:db8::1][4500]",
+        "[]:4500",
+        "2001:db8::g",
+        "١٩٢.0.2.1",
+        "192.0.2.1:٤٥",
+    ],
+)
+def test_what_is_no_address_leaves_the_word_to_framed_ip_address(text: str) -> None:
+    assert address_in(text) is None
+    framed = (8, bytes([198, 51, 100, 1]))
+    assert address_of(decoded(access_request(b"a", b"p", (31, text.encode()), framed))) == ip_address("198.51.100.1")
+    assert address_of(decoded(access_request(b"a", b"p", (31, text.encode())))) is None
+
+
+@pytest.mark.parametrize(
+    ("octets", "address"),
+    [
+        (b"\xc0\x00\x02\x01", ip_address("192.0.2.1")),
+        (b"\xff\xff\xff\xfd", ip_address("255.255.255.253")),
+        (b"\xff\xff\xff\xff", None),
+        (b"\xff\xff\xff\xfe", None),
+        (bytes(3), None),
+        (bytes(16), None),
+    ],
+)
+def test_a_framed_ip_address_that_leaves_the_choice_to_the_nas_is_none(octets: bytes, address: object) -> None:
+    """RFC 2865 section 5.8."""
+    assert address_of(decoded(access_request(b"a", b"p", (8, octets)))) == address
+    assert address_of(decoded(access_request(b"a", b"p"))) is None
+
+
+def test_a_calling_station_that_is_no_text_is_no_address() -> None:
+    assert address_of(decoded(access_request(b"a", b"p", (31, b"192.0.2.1\xff")))) is None
 
 
 @pytest.mark.parametrize(

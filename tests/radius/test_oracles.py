@@ -5,7 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 from pyrad.client import Client as PyradClient
@@ -71,7 +71,7 @@ def test_a_request_made_by_pyrad_is_read() -> None:
     theirs["User-Password"] = theirs.PwCrypt("grüße 123456")
     theirs.add_message_authenticator()
     got = read(decode(theirs.RequestPacket(), CLIENT))
-    assert got == Credentials("åsa", "grüße 123456".encode(), None, "203.0.113.9")
+    assert got == Credentials("åsa", "grüße 123456".encode(), None, "203.0.113.9", ip_address("203.0.113.9"))
 
 
 @pytest.mark.parametrize("kind", REPLIES)
@@ -142,7 +142,7 @@ Proxy-State = 0x7365636f6e64
 
 def test_radclient_believes_our_accept_and_reads_what_the_policy_says() -> None:
     printed, asked = radclient(REPLIES["accept"], "auth", LOGIN)
-    assert read(asked) == Credentials("alice", b"opensesame 123456", None, "")
+    assert read(asked) == Credentials("alice", b"opensesame 123456", None, "", None)
     received = printed[printed.index("Received Access-Accept") :]
     assert set(re.findall(r"^\t(?!Message-Authenticator)(\S.*)$", received, re.MULTILINE)) == {
         "Class = 0x6175646974",

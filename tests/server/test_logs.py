@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from radius2fa.server.logs import log_logins, open_log
 from radius2fa.traced import traced
 
 
-def a_login(name: str = "alice", reason: Reason | None = None) -> Login:
+def a_login(name: str = "alice", reason: Reason | None = None, factor: str = "totp") -> Login:
     return Login(
         id="0123456789abcdef",
         when=59.0,
@@ -21,8 +22,10 @@ def a_login(name: str = "alice", reason: Reason | None = None) -> Login:
         result=Result.REJECT if reason else Result.ACCEPT,
         reason=reason,
         subject=None if reason else "subject",
-        token=None if reason else "k7m2x9qa",
+        token="k7m2x9qa" if factor == "totp" and not reason else None,
         milliseconds=4.123,
+        policy=None if reason else "staff",
+        factor=None if reason else factor,
     )
 
 
@@ -34,8 +37,32 @@ def test_a_login_is_one_line_of_fields() -> None:
     accepted, rejected = map(json.loads, stream.getvalue().splitlines())
     common = {"id": "0123456789abcdef", "user": "alice", "client": "vpn", "address": "192.0.2.1", "ms": 4.1}
     del accepted["time"], rejected["time"]
-    assert accepted == {**common, "event": "accepted", "level": "info", "token": "k7m2x9qa"}
+    assert accepted == {
+        **common,
+        "event": "accepted",
+        "level": "info",
+        "policy": "staff",
+        "factor": "totp",
+        "token": "k7m2x9qa",
+    }
     assert rejected == {**common, "event": "rejected", "level": "info", "reason": "code-already-used"}
+
+
+@pytest.mark.parametrize("factor", ["off", "not-enrolled", "bypass"])
+def test_a_login_without_a_second_factor_is_told_from_others(factor: str) -> None:
+    stream = io.StringIO()
+    log_logins(open_log(Log(format="json"), stream))(a_login(factor=factor))
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["factor"], line["policy"]) == ("accepted without second factor", factor, "staff")
+    assert "token" not in line
+
+
+def test_a_login_by_no_rule_names_its_factor_all_the_same() -> None:
+    stream = io.StringIO()
+    log_logins(open_log(Log(format="json"), stream))(replace(a_login(), policy=None))
+    line = json.loads(stream.getvalue())
+    assert line["factor"] == "totp"
+    assert "policy" not in line
 
 
 def test_the_readable_form_begins_with_time_level_and_event() -> None:

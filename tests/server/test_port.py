@@ -4,7 +4,7 @@ import io
 import json
 import queue
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -13,10 +13,11 @@ from twisted.internet.task import Clock
 
 from radius2fa.config.model import Log
 from radius2fa.config.places import shipped
+from radius2fa.config.texts import Texts
 from radius2fa.login.attempt import ClientRules, CodeMode
-from radius2fa.login.authenticate import House
-from radius2fa.login.lockout import LockoutRules
-from radius2fa.login.policy import Rule
+from radius2fa.login.case import House
+from radius2fa.login.lockout import LockoutRules, place_rules
+from radius2fa.login.policy import Rule, Rules, SecondFactor
 from radius2fa.login.ports import BindResult, Entry, Result, Unavailable
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token
@@ -87,23 +88,34 @@ class Desk:
         alice = self.directory.add("alice", b"secret")
         self.ledger.add(Token("alices", Kind.TOTP, KEY), alice)
         self.clock = self.reactor.seconds
-        dictionary = Dictionary.load(shipped("dictionaries"))
+        staff = Dictionary.load(shipped("dictionaries")).encode("Filter-Id", "staff")
         self.workers = Workers(
             1, backlog=backlog, client_backlog=backlog, clock=self.clock, deliver=self.reactor.callFromThread
         )
         self.workers.start()
         self.port = AccessPort(
-            clients=Clients([Client("vpn", (ip_network("192.0.2.0/24"),), SECRET)]),
-            rules={"vpn": ClientRules("vpn", CodeMode.EITHER)},
+            clients=Clients(
+                [
+                    Client("vpn", (ip_network("192.0.2.0/24"),), SECRET),
+                    Client("wiki", (ip_network("198.51.100.1/32"),), SECRET),
+                ]
+            ),
+            rules={name: ClientRules(name, CodeMode.EITHER) for name in ("vpn", "wiki")},
             house=House(
                 self.directory,
                 self.ledger,
                 lambda size: bytes(range(size)),
                 Windows(),
                 LockoutRules(),
-                (Rule("staff"),),
+                place_rules(LockoutRules(), address=20, client=200),
+                Rules.of(
+                    [
+                        Rule("home", networks=(ip_network("203.0.113.0/24"),), second_factor=SecondFactor.OFF),
+                        Rule("staff", reply=lambda _: (staff,)),
+                    ]
+                ),
             ),
-            answers=Answers("Code, please:", "No.", send_class, {"staff": (dictionary.encode("Filter-Id", "staff"),)}),
+            answers=Answers({"vpn": Texts("Code, please:", "No."), "wiki": Texts("Kod:", "Nie.")}, send_class),
             patience=Patience(4.0, 1.0, 0.25),
             workers=self.workers,
             health=Health((self.probe,), self.clock),
@@ -209,6 +221,31 @@ def test_a_challenge_holds_state_prompt_and_life_and_no_authorisation(desk: Desk
     assert check_reply(desk.wire.sent[1][0], second).one(11) == b"staff"
 
 
+def test_each_client_has_its_own_words(desk: Desk) -> None:
+    asked = access_request(b"alice", b"secret")
+    desk.send(asked.octets, host="198.51.100.1")
+    desk.work()
+    answer = check_reply(desk.wire.sent[0][0], asked)
+    assert (answer.code, answer.one(18)) == (CHALLENGE, b"Kod:")
+    second = access_request(b"alice", b"000000", (24, answer.one(24)), identifier=8)
+    desk.send(second.octets, host="198.51.100.1")
+    desk.work()
+    desk.reactor.advance(1.25)
+    refused = check_reply(desk.wire.sent[1][0], second)
+    assert (refused.code, refused.one(18)) == (REJECT, b"Nie.")
+
+
+def test_the_users_address_counts_for_the_rules_whatever_the_clients_is(desk: Desk) -> None:
+    """By the Framed-IP-Address, since the calling station is no address here."""
+    at_home = ((31, b"00-11-22-33-44-55"), (8, bytes([203, 0, 113, 9])))
+    asked = access_request(b"alice", b"secret", *at_home)
+    desk.login(asked)
+    answer = check_reply(desk.wire.sent[0][0], asked)
+    assert (answer.code, answer.all(11)) == (ACCEPT, [])
+    (login,) = desk.logins
+    assert (login.policy, login.factor, login.token) == ("home", "off", None)
+
+
 def test_class_names_the_login_in_accounting_where_asked_for() -> None:
     desk = Desk(send_class=True)
     asked = access_request(b"alice", GOOD)
@@ -291,7 +328,7 @@ def test_a_bug_is_silence_told_without_what_was_typed(desk: Desk) -> None:
 
         find = desk.directory.find  # type: ignore[assignment]
 
-    desk.port._house = House(Buggy(), desk.ledger, desk.port._house.random, Windows(), LockoutRules())
+    desk.port._house = replace(desk.port._house, directory=Buggy())
     desk.login(access_request(b"alice", GOOD))
     assert desk.wire.sent == []
     assert desk.drops == {("internal-error", "vpn"): 1}
@@ -343,10 +380,15 @@ def test_attributes_that_find_no_room_give_way_and_are_named(desk: Desk) -> None
     asked = access_request(b"alice", GOOD, *[(33, bytes(250))] * 15)
     desk.login(asked)
     assert check_reply(desk.wire.sent[0][0], asked).code == ACCEPT
-    full = access_request(b"alice", b"secret", *[(33, bytes(251))] * 15, identifier=8)
+    # The most that is answered leaves 255 octets: State, Session-Timeout and Prompt take 46, the question takes 252.
+    desk.port._answers = Answers({"vpn": Texts("?" * 250, "No.")})
+    full = access_request(b"alice", b"secret", *[(33, bytes(251))] * 15, (33, bytes(6)), identifier=8)
     desk.login(full)
     answer = check_reply(desk.wire.sent[1][0], full)
     assert answer.one(24) == bytes(range(16)).hex().encode()
+    assert answer.all(18) == []
+    *_, line = desk.lines
+    assert (line["event"], line["client"], line["left_out"]) == ("reply too long", "vpn", ["Reply-Message"])
 
 
 def test_whoever_watches_is_told_of_each_login_without_its_secrets(desk: Desk) -> None:
@@ -360,6 +402,8 @@ def test_whoever_watches_is_told_of_each_login_without_its_secrets(desk: Desk) -
         "192.0.2.1",
         "alices",
     )
+    assert (accepted.policy, accepted.factor) == ("staff", "totp")
+    assert (challenged.policy, challenged.factor) == (None, None)
     assert (accepted.when, accepted.milliseconds) == (NOW, 0.0)
     assert (challenged.result, challenged.reason) == (Result.CHALLENGE, Reason.CODE_ALREADY_USED)
     assert "secret" not in repr(desk.logins)

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,18 +17,30 @@ SECRET = "testing-secret-of-24-octets"
 EXECUTABLE = Path(sys.executable).with_name("radius2fa")
 LIMIT = 15.0  # seconds that anything may take before the test fails
 
-Value = str | int | float | bool | list[str]
+Scalar = str | int | float | bool | date
+Value = Scalar | Sequence[str | int] | Mapping[str, Any]
 Section = Mapping[str, Value]
 
 LOOPBACK_CLIENT: Section = {"name": "loopback", "addresses": ["127.0.0.1", "::1"], "secret": SECRET, "code": "either"}
 
 
 def toml(sections: Iterable[tuple[str, Section]]) -> str:
-    """Write sections ("[server]" or "[[client]]") as TOML. A JSON string, number or list is one of TOML too."""
+    """Write sections ("[server]" or "[[client]]") as TOML."""
     lines = []
     for header, keys in sections:
-        lines += [header, *(f"{key} = {json.dumps(value)}" for key, value in keys.items()), ""]
+        lines += [header, *(f"{key} = {_toml_value(value)}" for key, value in keys.items()), ""]
     return "\n".join(lines)
+
+
+def _toml_value(value: object) -> str:
+    """Write a value as TOML: a JSON string, number or list is one of TOML too; dates and tables are not."""
+    match value:
+        case date():  # or a datetime
+            return value.isoformat()
+        case Mapping():
+            return f"{{ {', '.join(f'{json.dumps(key)} = {_toml_value(each)}' for key, each in value.items())} }}"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
 
 
 class Program:
@@ -59,7 +72,7 @@ class Program:
         if directory is None:
             return
         where: Section = {"url": f"sqlite:///{self.database}", "key_file": str(self.key_file)}
-        sections = [
+        sections: list[tuple[str, Section]] = [
             ("[server]", {"listen": ["127.0.0.1:0", "[::1]:0"], **(server or {})}),
             ("[store]", {**where, **(store or {})}),
             ("[log]", {"format": "json", "level": level}),
@@ -85,7 +98,7 @@ class Program:
         return self
 
     def run(self, *arguments: str, stdin: str = "", expect: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end; it must exit with `expect`."""
+        """Run a command to its end; it must exit with `expect`. It has no terminal: what it asks, `stdin` answers."""
         done = subprocess.run(
             [EXECUTABLE, "--config", str(self.config), *arguments],
             input=stdin,
@@ -93,6 +106,7 @@ class Program:
             text=True,
             timeout=60,
             check=False,
+            start_new_session=True,
         )
         assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -153,11 +167,9 @@ class Program:
             return sum(wanted(line) for line in self.lines) >= count
 
         with self._news:
-            ended = self._news.wait_for(lambda: found() or self._over(), LIMIT)
-            assert ended, f"not logged within {LIMIT} s\n" + "".join(self._output)
-            assert found(), f"the server has ended (exit {self._process and self._process.poll()})\n" + "".join(
-                self._output
-            )
+            logged = self._news.wait_for(lambda: found() or self._read_to_the_end, LIMIT)
+            assert logged, f"not logged within {LIMIT} s\n" + "".join(self._output)
+            assert found(), f"the server has ended (exit {self._exit_code()})\n" + "".join(self._output)
             return [line for line in self.lines if wanted(line)]
 
     def stop(self) -> int:
@@ -189,8 +201,8 @@ class Program:
         if self._process is not None and self._process.poll() is None:
             self.kill()
 
-    def _over(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
+    def _exit_code(self) -> int | None:
+        return None if self._process is None else self._process.wait(LIMIT)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

@@ -22,6 +22,7 @@ SLAPD = "/usr/sbin/slapd"
 SLAPADD = "/usr/sbin/slapadd"
 SUFFIX = "dc=example,dc=org"
 PEOPLE = f"ou=people,{SUFFIX}"
+GROUPS = f"ou=groups,{SUFFIX}"
 ADMIN = f"cn=admin,{SUFFIX}"
 ADMIN_PASSWORD = "secret"
 STARTS_WITHIN = 10.0  # seconds
@@ -30,6 +31,7 @@ _CONFIGURATION = """\
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
+include /etc/ldap/schema/nis.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 pidfile {folder}/slapd.pid
@@ -43,7 +45,7 @@ rootpw {password}
 directory {folder}/db
 maxsize 268435456
 dbnosync
-index objectClass,uid,mail,entryUUID eq
+index objectClass,uid,mail,entryUUID,member,uniqueMember,memberUid eq
 access to attrs=userPassword by anonymous auth by * none
 access to * by * read
 """
@@ -58,6 +60,10 @@ dc: example
 dn: {PEOPLE}
 objectClass: organizationalUnit
 ou: people
+
+dn: {GROUPS}
+objectClass: organizationalUnit
+ou: groups
 """
 
 
@@ -74,7 +80,7 @@ def ldif(dn: str, attributes: Iterable[tuple[str, str | bytes]]) -> str:
 
 def person_ldif(uid: str, password: str | bytes, cn: str | None = None, **attributes: str) -> str:
     """A person in LDIF. The uid may hold anything: the DN is made from it by the escapes of RFC 4514."""
-    dn = "uid=" + "".join(f"\\{octet:02x}" for octet in uid.encode()) + f",{PEOPLE}" if not uid.isalnum() else None
+    dn = f"uid={_escaped(uid)},{PEOPLE}" if not uid.isalnum() else None
     main = [
         ("objectClass", "inetOrgPerson"),
         ("uid", uid),
@@ -85,11 +91,22 @@ def person_ldif(uid: str, password: str | bytes, cn: str | None = None, **attrib
     return ldif(dn or person_dn(uid), [*main, *attributes.items()])
 
 
+def group_dn(cn: str) -> str:
+    """The DN of a group. The cn may hold anything, as a person's uid may."""
+    return f"cn={cn if cn.isalnum() else _escaped(cn)},{GROUPS}"
+
+
+def group_ldif(cn: str, *members: str) -> str:
+    """A groupOfNames in LDIF; `members` are DNs, of which the schema asks for one."""
+    return ldif(group_dn(cn), [("objectClass", "groupOfNames"), ("cn", cn), *(("member", dn) for dn in members)])
+
+
 class Slapd:
     """A slapd with the suffix dc=example,dc=org and people below ou=people. Use as a context manager.
 
     `seed` is LDIF that is loaded before the start (fast: thousands of people). `certificate` switches TLS on: ldaps and
-    StartTLS. `extra` are lines of slapd.conf for the server as a whole, `log` whether operations are logged.
+    StartTLS. `extra` are lines of slapd.conf for the server as a whole, `limits` those for the database; `log` tells
+    whether operations are logged.
     """
 
     def __init__(
@@ -100,6 +117,7 @@ class Slapd:
         certificate: Certificate | None = None,
         authority: Authority | None = None,
         extra: str = "",
+        limits: str = "",
         log: bool = True,
     ) -> None:
         for program in (SLAPD, SLAPADD, "ldapmodify"):
@@ -114,7 +132,7 @@ class Slapd:
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
         self.port, self.tls_port = free_port(), free_port()
-        self._configure(extra)
+        self._configure(extra, limits)
         self.load(_BASE + "\n" + seed)
 
     @property
@@ -183,6 +201,10 @@ class Slapd:
         """Add a person while the server runs."""
         self.change(person_ldif(uid, password, cn, **attributes), "-a")
 
+    def add_group(self, cn: str, *members: str) -> None:
+        """Add a groupOfNames while the server runs."""
+        self.change(group_ldif(cn, *members), "-a")
+
     def rename(self, uid: str, new_uid: str) -> None:
         """Give a person another uid, and so another DN; the entryUUID stays."""
         change = [("changetype", "modrdn"), ("newrdn", f"uid={new_uid}"), ("deleteoldrdn", "1")]
@@ -216,18 +238,22 @@ class Slapd:
         """How many searches were made so far."""
         return len(re.findall(r" SRCH base=", self.log()))
 
+    def filters(self) -> list[str]:
+        """The filters of all searches so far, as slapd writes them."""
+        return re.findall(r' SRCH base=.* filter="(.*)"$', self.log(), re.MULTILINE)
+
     def connections(self) -> int:
         """How many connections were made so far."""
         return len(re.findall(r" ACCEPT from ", self.log()))
 
-    def _configure(self, extra: str) -> None:
+    def _configure(self, extra: str, limits: str) -> None:
         if self._certificate and self.authority:
             extra += f"\nTLSCACertificateFile {self.authority.ca_file}"
             extra += f"\nTLSCertificateFile {self._certificate.certificate}"
             extra += f"\nTLSCertificateKeyFile {self._certificate.key}"
         (self._folder / "db").mkdir()
         values = {"folder": self._folder, "suffix": SUFFIX, "admin": ADMIN, "password": ADMIN_PASSWORD, "extra": extra}
-        (self._folder / "slapd.conf").write_text(_CONFIGURATION.format(**values))
+        (self._folder / "slapd.conf").write_text(_CONFIGURATION.format(**values) + limits)
 
     def _wait_until_it_listens(self) -> None:
         """Wait on the process and its port, with a deadline."""
@@ -247,6 +273,11 @@ def free_port() -> int:
     """A port that nobody has on the loopback now."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
+
+
+def _escaped(value: str) -> str:
+    """A value in a DN, every octet of it escaped (RFC 4514 section 2.4)."""
+    return "".join(f"\\{octet:02x}" for octet in value.encode())
 
 
 def _base64(value: str | bytes) -> str:

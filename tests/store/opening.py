@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import SecretBytes
 
 from radius2fa.config.model import Store as Settings
+from radius2fa.login.ports import Burn, Standing, Success
 from radius2fa.store.engine import Store, open_store
 from radius2fa.store.seal import KeyRing, new_key_text
 from tests.servers.postgres import PASSWORD, Postgres
@@ -21,8 +22,18 @@ def quiet(*_: object) -> None:
     """Tell nobody how far an upgrade has come."""
 
 
-def opened(settings: Settings, keys: KeyRing = KEYS, threads: int = THREADS) -> Store:
-    return open_store(settings, keys, threads=threads, clock=time.monotonic, random=os.urandom)
+def opened(settings: Settings, keys: KeyRing = KEYS, threads: int = THREADS, actor: str = "server") -> Store:
+    return open_store(settings, keys, threads=threads, clock=time.monotonic, random=os.urandom, actor=actor)
+
+
+def standing(store: Store, subject: str = "alice-id", when: float = 1000.0) -> Standing:
+    """Return what a login at an address that nobody tried anything from reads of a person."""
+    return store.ledger.standing(subject, "from 192.0.2.7", when)
+
+
+def using(token: str, counter: int, drift: int = 0) -> Success:
+    """Return a login of Alice's with a code."""
+    return Success("alice-id", "alice", Burn(token, counter, drift))
 
 
 def postgres_settings(server: Postgres, name: str, **more: Any) -> Settings:

@@ -13,13 +13,14 @@ from pydantic import SecretBytes
 
 from radius2fa.config.model import Store as Settings
 from radius2fa.login.lockout import Failures, LockoutRules
-from radius2fa.login.ports import Burn, Failure, Held, Record, Result, Unavailable
+from radius2fa.login.ports import Failure, Held, Miss, Record, Result, Unavailable
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, Store, address
 from radius2fa.store.seal import BadKeyFile, KeyRing
+from radius2fa.store.tokens import NewToken
 from tests.servers.postgres import Postgres
-from tests.store.opening import opened, postgres_settings
+from tests.store.opening import opened, postgres_settings, standing, using
 
 Sql = Callable[[str], list[tuple[Any, ...]]]
 
@@ -50,21 +51,19 @@ def test_an_empty_database_is_refused_with_the_remedy(postgres: Postgres) -> Non
 def test_tables_of_a_newer_program_are_refused_with_the_remedy(settings: Settings, sql: Sql) -> None:
     sql("UPDATE alembic_version SET version_num = '9999'")
     try:
-        with pytest.raises(SchemaTooNew, match=r"revision 9999, this program knows 0001: install its newer version"):
+        with pytest.raises(SchemaTooNew, match=r"revision 9999, this program knows 0002: install its newer version"):
             opened(settings)
     finally:
-        sql("UPDATE alembic_version SET version_num = '0001'")
+        sql("UPDATE alembic_version SET version_num = '0002'")
 
 
-def test_tables_of_an_older_program_are_refused_with_the_remedy() -> None:
-    from radius2fa.store import engine  # noqa: PLC0415 - there is but one revision yet: the rule is tested by itself
-
-    old, engine.HEAD, engine.REVISIONS = (engine.HEAD, engine.REVISIONS), "0002", ("0001", "0002")
+def test_tables_of_an_older_program_are_refused_with_the_remedy(settings: Settings, sql: Sql) -> None:
+    sql("UPDATE alembic_version SET version_num = '0001'")
     try:
         with pytest.raises(SchemaTooOld, match=r"revision 0001, 0002 is needed: run `radius2fa db upgrade`"):
-            engine.require_head("0001")
+            opened(settings)
     finally:
-        engine.HEAD, engine.REVISIONS = old
+        sql("UPDATE alembic_version SET version_num = '0002'")
 
 
 @pytest.mark.parametrize(
@@ -122,10 +121,10 @@ def test_opening_a_store_does_not_load_the_migrations(sqlite_settings: Settings)
 
 def test_with_the_wrong_master_key_a_login_finds_the_store_unavailable_and_the_key_is_named(settings: Settings) -> None:
     with closing(opened(settings)) as store, closing(opened(settings, OTHER_KEYS)) as stranger:
-        store.tokens.add(PHONE, "alice-id", "alice", "", None, 1.0)
+        store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
         store.ledger.ask(HELD, ACCEPTED, None)
         for call in (
-            lambda: stranger.ledger.standing("alice-id"),
+            lambda: standing(stranger),
             lambda: stranger.ledger.held(HELD.state, "vpn", "alice", 1000.0),
         ):
             with pytest.raises(Unavailable, match=r"^master key: a value is sealed with key [0-9a-f]{8}, which is not"):
@@ -136,7 +135,7 @@ def test_a_store_whose_tokens_are_sealed_with_another_key_does_not_open(settings
     with closing(opened(settings, OTHER_KEYS)):
         pass  # without a token, no key is wrong
     with closing(opened(settings)) as store:
-        store.tokens.add(PHONE, "alice-id", "alice", "", None, 1.0)
+        store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
     with pytest.raises(BadKeyFile, match=r"sealed with key [0-9a-f]{8}, which is not in the master key file"):
         opened(settings, OTHER_KEYS)
 
@@ -145,6 +144,13 @@ def test_a_waiting_login_whose_time_was_prolonged_in_the_database_does_not_open(
     store.ledger.ask(HELD, ACCEPTED, None)
     sql("UPDATE challenge SET expires = 99999")
     assert store.ledger.held(HELD.state, "vpn", "alice", 1000.0) is None
+
+
+def test_neither_an_unknown_name_nor_more_of_it_than_a_digest_is_kept_of_a_place(store: Store, sql: Sql) -> None:
+    store.ledger.refuse(REFUSED, Miss("from 192.0.2.7", "hunter2", LockoutRules()), None)
+    ((place, digest),) = sql("SELECT place, failure_digest FROM place")
+    assert (place, len(bytes(digest))) == ("from 192.0.2.7", 32)
+    assert "hunter2" not in repr(sql("SELECT * FROM place"))
 
 
 def test_neither_state_nor_password_is_in_the_database(store: Store, sql: Sql) -> None:
@@ -160,10 +166,10 @@ def test_neither_state_nor_password_is_in_the_database(store: Store, sql: Sql) -
 
 def test_two_stores_on_one_database_are_one(settings: Settings) -> None:
     with closing(opened(settings)) as one, closing(opened(settings)) as other:
-        one.tokens.add(PHONE, "alice-id", "alice", "", None, 1.0)
+        one.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
         one.ledger.ask(HELD, ACCEPTED, None)
         assert other.ledger.held(HELD.state, "vpn", "alice", 1000.0) == HELD
-        burn = Burn("alice-id", "phone", 0, 0)
+        burn = using("phone", 0)
         assert other.ledger.accept(burn, ACCEPTED, HELD.state) is None
         assert one.ledger.held(HELD.state, "vpn", "alice", 1000.0) is None
         assert one.ledger.accept(burn, ACCEPTED, None) is Reason.CODE_ALREADY_USED
@@ -171,13 +177,13 @@ def test_two_stores_on_one_database_are_one(settings: Settings) -> None:
 
 def test_fifty_threads_on_two_stores_burn_a_code_once_and_count_every_failure(settings: Settings) -> None:
     with closing(opened(settings)) as one, closing(opened(settings)) as other:
-        one.tokens.add(PHONE, "alice-id", "alice", "", None, 1.0)
+        one.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
         gate, results = threading.Barrier(50), list[Reason | None]()
 
         def login(number: int) -> None:
             ledger = (one, other)[number % 2].ledger
             gate.wait(30)
-            results.append(ledger.accept(Burn("alice-id", "phone", 0, 0), ACCEPTED, None))
+            results.append(ledger.accept(using("phone", 0), ACCEPTED, None))
             rules = LockoutRules(failures=50, lock_after=51)
             wrong = Failure("bob-id", "bob", b"wrong%d" % number, rules)
             ledger.refuse(replace(REFUSED, subject="bob-id"), wrong, None)
@@ -188,7 +194,7 @@ def test_fifty_threads_on_two_stores_burn_a_code_once_and_count_every_failure(se
         for thread in threads:
             thread.join(60)
         assert Counter(results) == {None: 1, Reason.CODE_ALREADY_USED: 49}
-        assert other.ledger.standing("bob-id").failures == Failures(50, 1030.0)
+        assert standing(other, "bob-id").failures == Failures(50, 1030.0)
 
 
 # the journal
@@ -217,6 +223,34 @@ def test_a_sweep_deletes_what_has_expired_and_nothing_else(settings: Settings, s
         store.sweep(when)
         assert sql("SELECT expires FROM challenge") == [(when + 1,)]
         assert sql("SELECT at FROM journal ORDER BY at") == [(when - 2 * DAY + 1,), (when,)]
+
+
+def test_a_sweep_deletes_temporary_codes_a_day_after_their_end_and_no_other_token(store: Store) -> None:
+    store.tokens.add(NewToken(PHONE, "alice-id", "alice", valid_until=1.0), 1.0)
+    store.codes.new_recovery("alice-id", "alice", 1.0)
+    for until in (100.0, 101.0):
+        store.codes.new_temporary("alice-id", "alice", until=until, uses=1, when=1.0)
+    store.sweep(100.0 + DAY)
+    assert [code.valid_until for code in store.codes.of("alice-id", 50.0).temporary] == [101.0]
+    assert store.codes.of("alice-id", 50.0).recovery_left == 10
+    assert [row.id for row in store.tokens.list()] == ["phone"]
+
+
+def test_a_sweep_forgets_places_after_a_day_but_none_that_is_blocked(store: Store, sql: Sql) -> None:
+    weekly = LockoutRules(failures=1, delay=7 * DAY, longest_delay=7 * DAY)
+    mild = LockoutRules()
+    for place, at, rules in (("old", 100.0, mild), ("new", 101.0, mild), ("blocked", 100.0, weekly)):
+        store.ledger.refuse(replace(REFUSED, when=at), Miss(place, "x", rules), None)
+    store.sweep(100.0 + DAY)
+    assert sql("SELECT place FROM place ORDER BY place") == [("blocked",), ("new",)]
+    store.sweep(100.0 + 7 * DAY)
+    assert sql("SELECT place FROM place") == []
+
+
+def test_a_sweep_keeps_the_acts(store: Store) -> None:
+    store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
+    store.sweep(1000 * DAY)
+    assert len(store.acts.recent("alice-id", 10)) == 1
 
 
 def test_a_sweep_goes_on_until_all_is_done(store: Store, sql: Sql) -> None:

@@ -15,17 +15,18 @@ from sqlalchemy import Connection
 
 from radius2fa.config.model import Store as Settings
 from radius2fa.login.lockout import Failures, LockoutRules
-from radius2fa.login.ports import Burn, Failure, Record, Result, Unavailable
+from radius2fa.login.ports import Failure, Record, Result, Unavailable
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token
 from radius2fa.store.engine import Store
+from radius2fa.store.tokens import NewToken
 from tests.servers.postgres import PASSWORD, Postgres
-from tests.store.opening import opened
+from tests.store.opening import opened, standing, using
 
 PHONE = Token("phone", Kind.TOTP, b"12345678901234567890")
 ACCEPTED = Record("0c", 1000.0, "vpn", "alice", "", Result.ACCEPT, None, "alice-id", "phone")
 REFUSED = replace(ACCEPTED, result=Result.REJECT, reason=Reason.WRONG_CODE)
-BURN = Burn("alice-id", "phone", 0, 0)
+BURN = using("phone", 0)
 WRONG = Failure("alice-id", "alice", b"wrong", LockoutRules())
 
 
@@ -37,7 +38,7 @@ def settings(postgresql_settings: Settings) -> Settings:
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
     with closing(opened(settings)) as store:
-        store.tokens.add(PHONE, "alice-id", "alice", "", None, 1.0)
+        store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
         yield store
 
 
@@ -90,14 +91,14 @@ def test_a_node_that_stops_in_a_transaction_gives_its_locks_back(
 
 
 def test_a_server_that_was_restarted_is_used_again_without_a_failure(store: Store, postgres: Postgres) -> None:
-    threads = [threading.Thread(target=store.ledger.standing, args=("alice-id",)) for _ in range(5)]
+    threads = [threading.Thread(target=standing, args=(store,)) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
     postgres.stop()
     postgres.start()
-    assert store.ledger.standing("alice-id").tokens == (PHONE,)
+    assert standing(store).tokens == (PHONE,)
     postgres.stop("immediate")
     postgres.start()
     assert store.ledger.accept(BURN, ACCEPTED, None) is None
@@ -149,13 +150,13 @@ def test_a_server_that_says_nothing_at_all_is_unavailable_in_time(store: Store, 
     with halted(postgres):
         before = time.monotonic()
         with pytest.raises(Unavailable, match=r"^database: no answer within 1\.25 s$"):
-            store.ledger.standing("alice-id")
+            standing(store)
         assert time.monotonic() - before < 3.0
-    assert store.ledger.standing("alice-id").tokens == (PHONE,)
+    assert standing(store).tokens == (PHONE,)
 
 
 def test_a_deadlock_with_another_node_is_tried_again(store: Store, postgres: Postgres, migrated: str) -> None:
-    store.tokens.add(replace(PHONE, id="b"), "bob-id", "bob", "", None, 1.0)
+    store.tokens.add(NewToken(replace(PHONE, id="b"), "bob-id", "bob"), 1.0)
     runs: list[int] = []
     with postgres.connect(migrated) as other:
         other.execute("BEGIN")
@@ -210,6 +211,6 @@ def test_a_thread_too_many_waits_for_a_connection_no_longer_than_for_anything_el
 
 def test_a_lock_for_ever_is_kept_as_such(store: Store, postgres: Postgres, migrated: str) -> None:
     store.ledger.refuse(REFUSED, replace(WRONG, rules=LockoutRules(lock_after=1)), None)
-    assert store.ledger.standing("alice-id").failures == Failures(1, math.inf)
+    assert standing(store).failures == Failures(1, math.inf)
     with postgres.connect(migrated) as connection:
         assert connection.execute("SELECT blocked_until::text FROM account").fetchall() == [("Infinity",)]

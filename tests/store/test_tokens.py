@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 
 from radius2fa.config.model import Store as Settings
-from radius2fa.login.ports import Burn, Record, Result
+from radius2fa.login.ports import Record, Result, Standing, Unavailable
 from radius2fa.login.reason import Reason
-from radius2fa.otp.token import Algorithm, Kind, Token
+from radius2fa.otp.token import Algorithm, Kind, Token, YubiKey
 from radius2fa.store.engine import Store
 from radius2fa.store.seal import SealBroken
 from radius2fa.store.tokens import NewToken, Taken, TokenRow, TooManyTokens
-from tests.store.opening import opened
+from tests.store.opening import opened, standing, using
 
 Sql = Callable[[str], list[tuple[Any, ...]]]
 
 PHONE = Token("phone", Kind.TOTP, b"12345678901234567890", digits=8, period=60, counter=47251640)
 FOB = Token("fob", Kind.HOTP, b"09876543210987654321", Algorithm.SHA512, counter=7, drift=0)
+KEY = YubiKey("key", "ccccccbcgujh", bytes(range(16)), b"\x01\x02\x03\x04\x05\x06", counter=0x0113)
 PHONE_ROW = TokenRow(
     "phone",
     "alice-id",
@@ -61,8 +62,8 @@ def numbered(number: int) -> Token:
 @pytest.fixture
 def enrolled(store: Store) -> Store:
     """A store in which Alice has a phone and a fob."""
-    store.tokens.add(PHONE, "alice-id", "alice", "iPhone", None, 1.5)
-    store.tokens.add(FOB, "alice-id", "alice", "", "SN-1", 2.5)
+    store.tokens.add(NewToken(PHONE, "alice-id", "alice", label="iPhone"), 1.5)
+    store.tokens.add(NewToken(FOB, "alice-id", "alice", serial="SN-1"), 2.5)
     return store
 
 
@@ -74,8 +75,8 @@ def test_a_token_is_listed_as_it_was_added(enrolled: Store) -> None:
 
 
 def test_all_tokens_are_listed_by_name_and_age(enrolled: Store) -> None:
-    enrolled.tokens.add(numbered(1), "zoe-id", "zoe", "", None, 0.0)
-    enrolled.tokens.add(numbered(2), "bob-id", "aaron", "", None, 9.0)
+    enrolled.tokens.add(NewToken(numbered(1), "zoe-id", "zoe"), 0.0)
+    enrolled.tokens.add(NewToken(numbered(2), "bob-id", "aaron"), 9.0)
     assert [row.id for row in enrolled.tokens.list()] == ["token2", "phone", "fob", "token1"]
 
 
@@ -101,7 +102,7 @@ def test_seeds_swapped_between_rows_do_not_open(enrolled: Store, sql: Sql) -> No
 
 
 def test_the_owners_name_is_the_directorys_latest(enrolled: Store) -> None:
-    enrolled.tokens.add(numbered(1), "alice-id", "alice.married", "", None, 3.0)
+    enrolled.tokens.add(NewToken(numbered(1), "alice-id", "alice.married"), 3.0)
     assert {row.name for row in enrolled.tokens.list("alice-id")} == {"alice.married"}
 
 
@@ -113,24 +114,24 @@ def test_a_taken_id_or_serial_is_named(
     enrolled: Store, token: Token, serial: str | None, field: str, value: str
 ) -> None:
     with pytest.raises(Taken, match=f"a token with the {field} {value} exists already") as taken:
-        enrolled.tokens.add(token, "bob-id", "bob", "", serial, 3.0)
+        enrolled.tokens.add(NewToken(token, "bob-id", "bob", serial=serial), 3.0)
     assert (taken.value.field, taken.value.value) == (field, value)
     assert enrolled.tokens.list("bob-id") == ()
 
 
 def test_tokens_without_a_serial_do_not_collide(enrolled: Store) -> None:
-    enrolled.tokens.add(numbered(1), "alice-id", "alice", "", None, 3.0)
-    enrolled.tokens.add(numbered(2), "alice-id", "alice", "", None, 3.0)
+    enrolled.tokens.add(NewToken(numbered(1), "alice-id", "alice"), 3.0)
+    enrolled.tokens.add(NewToken(numbered(2), "alice-id", "alice"), 3.0)
     assert len(enrolled.tokens.list("alice-id")) == 4
 
 
 def test_a_person_has_at_most_eight_active_tokens(store: Store) -> None:
     for number in range(8):
-        store.tokens.add(numbered(number), "alice-id", "alice", "", None, 1.0)
+        store.tokens.add(NewToken(numbered(number), "alice-id", "alice"), 1.0)
     with pytest.raises(TooManyTokens, match="alice-id would have more than 8 active tokens"):
-        store.tokens.add(numbered(8), "alice-id", "alice", "", None, 1.0)
+        store.tokens.add(NewToken(numbered(8), "alice-id", "alice"), 1.0)
     assert store.tokens.set_active("token0", active=False) is True
-    store.tokens.add(numbered(8), "alice-id", "alice", "", None, 1.0)
+    store.tokens.add(NewToken(numbered(8), "alice-id", "alice"), 1.0)
     with pytest.raises(TooManyTokens):
         store.tokens.set_active("token0", active=True)
     assert store.tokens.set_active("token1", active=True) is True  # it is already, and among the eight
@@ -139,9 +140,9 @@ def test_a_person_has_at_most_eight_active_tokens(store: Store) -> None:
 
 def test_a_token_that_is_made_inactive_may_not_answer_until_it_is_active_again(enrolled: Store) -> None:
     assert enrolled.tokens.set_active("fob", active=False) is True
-    assert enrolled.ledger.standing("alice-id").tokens == (PHONE,)
+    assert standing(enrolled).tokens == (PHONE,)
     assert enrolled.tokens.set_active("fob", active=True) is True
-    assert {token.id for token in enrolled.ledger.standing("alice-id").tokens} == {"phone", "fob"}
+    assert {token.id for token in standing(enrolled).tokens} == {"phone", "fob"}
     assert enrolled.tokens.set_active("none", active=True) is False
 
 
@@ -163,9 +164,164 @@ def test_advancing_uses_up_everything_to_the_counter_once(enrolled: Store) -> No
 def test_a_code_used_by_advance_is_used_for_logins_too(enrolled: Store) -> None:
     assert enrolled.tokens.advance("phone", 47251640, -1, 5.0) is True
     record = Record("0c", 6.0, "vpn", "alice", "", Result.ACCEPT, None, "alice-id", "phone")
-    used = enrolled.ledger.accept(Burn("alice-id", "phone", 47251640, -1), record, None)
+    used = enrolled.ledger.accept(using("phone", 47251640, -1), record, None)
     assert used is Reason.CODE_ALREADY_USED
     assert enrolled.tokens.get("phone") == replace(PHONE_ROW, counter=47251641, drift=-1, last_used=5.0)
+
+
+# YubiKeys, the stock, validity
+
+
+def test_a_yubikeys_key_and_private_id_are_sealed_together(enrolled: Store, sql: Sql) -> None:
+    enrolled.tokens.add(NewToken(KEY, "alice-id", "alice", serial="4711"), 3.0)
+    assert enrolled.tokens.secret("key") == KEY
+    row = enrolled.tokens.get("key")
+    assert row is not None
+    assert (row.kind, row.public_id, row.serial, row.counter) == (Kind.YUBIKEY, "ccccccbcgujh", "4711", 0x0113)
+    ((seed,),) = sql("SELECT seed FROM token WHERE id = 'key'")
+    assert len(bytes(seed)) == 17 + 16 + 6 + 16  # version, key id and nonce; key; private id; tag
+    assert KEY.key not in bytes(seed)
+    assert KEY.private_id not in bytes(seed)
+
+
+def test_a_taken_public_id_is_named_and_an_empty_one_is_none(enrolled: Store) -> None:
+    enrolled.tokens.add(NewToken(KEY), 3.0)
+    with pytest.raises(Taken, match="a token with the public id ccccccbcgujh exists already"):
+        enrolled.tokens.add(NewToken(replace(KEY, id="other")), 3.0)
+    for number in range(2):
+        enrolled.tokens.add(NewToken(replace(KEY, id=f"nameless{number}", public_id="")), 3.0)
+    assert enrolled.tokens.secret("nameless1") == replace(KEY, id="nameless1", public_id="")
+
+
+def test_a_token_is_found_by_its_serial_number_too_and_first_by_its_id(enrolled: Store) -> None:
+    assert enrolled.tokens.get("SN-1") == FOB_ROW
+    enrolled.tokens.add(NewToken(numbered(1), "alice-id", "alice", serial="fob"), 3.0)
+    assert enrolled.tokens.get("fob") == FOB_ROW
+
+
+def test_an_owner_has_a_name() -> None:
+    for subject, name in (("alice-id", None), (None, "alice")):
+        with pytest.raises(ValueError, match="name: an owner has both a subject and a name"):
+            NewToken(PHONE, subject, name)
+
+
+def test_the_stock_is_listed_by_serial_number_and_is_at_the_end_of_all(enrolled: Store) -> None:
+    for number, serial in enumerate(("B", None, "A")):
+        enrolled.tokens.add(NewToken(numbered(number), serial=serial), 0.5)
+    assert [row.id for row in enrolled.tokens.list(unassigned=True)] == ["token2", "token0", "token1"]
+    assert [row.id for row in enrolled.tokens.list()] == ["phone", "fob", "token0", "token1", "token2"]
+    row = enrolled.tokens.get("token0")
+    assert row is not None
+    assert (row.subject, row.name) == (None, None)
+
+
+def test_a_token_of_the_stock_is_given_to_one_person(enrolled: Store) -> None:
+    enrolled.tokens.add(NewToken(numbered(1), serial="SN-2"), 3.0)
+    assert enrolled.tokens.assign("token1", "bob-id", "bob", 4.0) is True
+    assert standing(enrolled, "bob-id").tokens == (numbered(1),)
+    assert [row.name for row in enrolled.tokens.list("bob-id")] == ["bob"]
+    for subject in ("alice-id", "bob-id"):
+        assert enrolled.tokens.assign("token1", subject, "x", 5.0) is False
+    assert enrolled.tokens.assign("none", "alice-id", "alice", 5.0) is False
+    assert enrolled.tokens.list("bob-id")[0].name == "bob"
+
+
+def test_a_token_that_two_nodes_give_away_at_once_goes_to_one_person(settings: Settings) -> None:
+    with closing(opened(settings)) as one, closing(opened(settings)) as other:
+        for number in range(20):
+            one.tokens.add(NewToken(numbered(number)), 1.0)
+            gate, given = threading.Barrier(2), list[bool]()
+
+            def give(store: Store, subject: str, number: int = number, gate: Any = gate, given: Any = given) -> None:
+                gate.wait(30)
+                given.append(store.tokens.assign(f"token{number}", f"{subject}{number}", subject, 2.0))
+
+            threads = [threading.Thread(target=give, args=args) for args in ((one, "alice"), (other, "bob"))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(30)
+            assert sorted(given) == [False, True]
+
+
+def test_a_token_goes_back_into_the_stock_active_and_with_its_counter(enrolled: Store) -> None:
+    assert enrolled.tokens.advance("fob", 20, 0, 5.0) is True
+    enrolled.tokens.set_active("fob", active=False)
+    assert enrolled.tokens.unassign("fob") is True
+    assert enrolled.tokens.list(unassigned=True) == (
+        replace(FOB_ROW, subject=None, name=None, counter=21, last_used=5.0),
+    )
+    assert standing(enrolled) == Standing((PHONE,), enrolled=True)
+    assert enrolled.tokens.unassign("fob") is False
+    assert enrolled.tokens.unassign("none") is False
+
+
+def test_nobody_is_given_a_ninth_active_token(store: Store) -> None:
+    for number in range(8):
+        store.tokens.add(NewToken(numbered(number), "alice-id", "alice"), 1.0)
+    store.tokens.add(NewToken(PHONE), 1.0)
+    store.tokens.add(NewToken(numbered(8), active=False), 1.0)
+    with pytest.raises(TooManyTokens, match="alice-id would have more than 8 active tokens"):
+        store.tokens.assign("phone", "alice-id", "alice", 2.0)
+    assert len(store.tokens.list(unassigned=True)) == 2
+    assert store.tokens.assign("token8", "alice-id", "alice", 2.0) is True  # which is not active
+    with pytest.raises(TooManyTokens):
+        store.tokens.set_active("token8", active=True)
+
+
+def test_a_token_of_the_stock_may_be_disabled_enabled_and_removed(store: Store) -> None:
+    store.tokens.add(NewToken(PHONE), 1.0)
+    assert store.tokens.set_active("phone", active=False) is True
+    assert store.tokens.list()[0].active is False
+    assert store.tokens.set_active("phone", active=True) is True
+    assert store.tokens.list()[0].active is True
+    assert store.tokens.remove("phone") is True
+    assert store.tokens.list() == ()
+
+
+def test_the_time_in_which_a_token_is_valid_is_set_and_taken_back(enrolled: Store) -> None:
+    assert enrolled.tokens.set_valid("phone", 10.0, 20.0) is True
+    assert enrolled.tokens.get("phone") == replace(PHONE_ROW, valid_from=10.0, valid_until=20.0)
+    assert standing(enrolled, when=20.0).retired[0].why is Reason.TOKEN_EXPIRED
+    assert enrolled.tokens.set_valid("phone", None, None) is True
+    assert enrolled.tokens.get("phone") == PHONE_ROW
+    assert enrolled.tokens.set_valid("none", 10.0, 20.0) is False
+
+
+def test_a_token_is_added_with_the_time_in_which_it_is_valid_and_perhaps_not_active(store: Store) -> None:
+    store.tokens.add(NewToken(PHONE, valid_from=10.0, valid_until=20.0, active=False), 1.0)
+    row = store.tokens.get("phone")
+    assert row is not None
+    assert (row.valid_from, row.valid_until, row.active) == (10.0, 20.0, False)
+
+
+def test_of_many_retired_tokens_the_newest_are_known_and_tokens_before_codes(store: Store) -> None:
+    for number in range(20):
+        new = NewToken(numbered(number), "alice-id", "alice", active=False)
+        store.tokens.add(new, float(number))
+    assert {each.token.id for each in standing(store).retired} == {f"token{number}" for number in range(12, 20)}
+    store.tokens.add(NewToken(PHONE, "bob-id", "bob", active=False), 1.0)
+    for _ in range(20):
+        store.codes.new_temporary("bob-id", "bob", until=100.0, uses=1, when=2.0)
+    retired = standing(store, "bob-id").retired
+    assert (len(retired), retired[0].token) == (8, PHONE)  # so that it shows that bob has had a token
+
+
+def test_a_retired_token_whose_seed_does_not_open_stops_nobody_and_an_active_one_does(
+    enrolled: Store, sql: Sql
+) -> None:
+    sql("UPDATE token SET seed = (SELECT seed FROM token WHERE id = 'phone') WHERE id = 'fob'")
+    with pytest.raises(Unavailable, match=r"^master key: a value sealed with key"):
+        standing(enrolled)
+    enrolled.tokens.set_active("fob", active=False)
+    assert standing(enrolled) == Standing((PHONE,), enrolled=True)
+
+
+def test_a_yubikey_of_the_stock_whose_seed_does_not_open_is_a_breakdown(enrolled: Store, sql: Sql) -> None:
+    enrolled.tokens.add(NewToken(KEY), 3.0)
+    sql("UPDATE token SET seed = (SELECT seed FROM token WHERE id = 'phone') WHERE id = 'key'")
+    with pytest.raises(Unavailable, match=r"^master key: a value sealed with key"):
+        enrolled.ledger.stock([KEY.public_id], 4.0)
 
 
 # add_many
@@ -189,7 +345,7 @@ def test_many_tokens_are_added_at_once(store: Store) -> None:
     ids=["id twice among them", "serial twice among them", "id taken", "too many"],
 )
 def test_of_many_tokens_all_are_added_or_none(store: Store, last: NewToken, fault: type[Exception]) -> None:
-    store.tokens.add(PHONE, "alice-id", "alice", "", None, 1.0)
+    store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
     new = [NewToken(numbered(number), f"id{number}", "x", serial=f"S{number}") for number in range(700)]
     new += [NewToken(numbered(1000 + number), "full-id", "full") for number in range(8)]
     with pytest.raises(fault):
@@ -206,7 +362,7 @@ def test_two_nodes_that_add_one_token_at_once_are_told_who_was_first(settings: S
             def add(store: Store, subject: str, number: int = number, gate: Any = gate, taken: Any = taken) -> None:
                 gate.wait(30)
                 try:
-                    store.tokens.add(numbered(number), subject, subject, "", None, 1.0)
+                    store.tokens.add(NewToken(numbered(number), subject, subject), 1.0)
                 except Taken as fault:
                     taken.append(fault.field)
 

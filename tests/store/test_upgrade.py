@@ -1,23 +1,61 @@
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from radius2fa.config.model import Store as Settings
-from radius2fa.login.ports import Unavailable
+from radius2fa.login.lockout import Failures
+from radius2fa.login.ports import Standing, Unavailable
+from radius2fa.login.reason import Reason
+from radius2fa.otp.token import Algorithm, Kind, Token
 from radius2fa.store import schema
-from radius2fa.store.engine import SchemaTooNew, address
-from radius2fa.store.upgrade import upgrade
+from radius2fa.store.accounts import Account
+from radius2fa.store.engine import SchemaTooNew, SchemaTooOld, address
+from radius2fa.store.seal import KeyRing
+from radius2fa.store.upgrade import _engine, upgrade
 from tests.servers.postgres import Postgres
-from tests.store.opening import opened, postgres_settings, query, quiet
+from tests.store.opening import opened, postgres_settings, query, quiet, standing
 
-FIRST = "The first tables: people, tokens, logins that wait for their code, the journal of logins."
+STEPS = [
+    "The first tables: people, tokens, logins that wait for their code, the journal of logins.",
+    "Every second factor: YubiKeys, issued codes, a stock, validity, bypasses, places, acts of administration.",
+]
+
+KEYS = KeyRing.parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")  # the octets 0 to 31
+VALUES = {
+    # 12345678901234567890, sealed under these keys for the token "phone" and totp by the program of revision 0001
+    "seed": bytes.fromhex(
+        "01630dcd29000102030405060708090a0bef193b5fcb083d67b6a0a61e925be18afb32c2c0d79d617f4abf805b3c3e0e5bbe51e0fb"
+    ),
+    "octets": b"\x00\xff'",
+    "for_ever": math.inf,
+}
+FILLING = (
+    "INSERT INTO account VALUES ('alice-id', 'alice', 2, 1030.5, :octets, 1000.25)",
+    "INSERT INTO account VALUES ('bob-id', 'bob', 50, :for_ever, NULL, NULL)",
+    (
+        "INSERT INTO token VALUES ('phone', 'alice-id', 'totp', 'SHA256', 8, 60, :seed, 47251640, -1, 47251700, 999.5,"
+        " 'iPhone', 'SN-1', TRUE, 1.5, 2.5)"
+    ),
+    (
+        "INSERT INTO token VALUES ('lost', 'alice-id', 'hotp', 'SHA512', 6, 30, :octets, 7, 0, NULL, NULL,"
+        " '', NULL, FALSE, 1.75, NULL)"
+    ),
+    "INSERT INTO challenge VALUES ('3eb1', :octets, 1120.5)",
+    (
+        "INSERT INTO journal VALUES (41, '0b', 1000.5, 'vpn', 'alice', 'alice-id', '192.0.2.7', 'reject', 'wrong-code',"
+        " 'phone')"
+    ),
+)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -48,6 +86,81 @@ def test_an_upgrade_of_nothing_gives_exactly_the_schema(empty: Settings) -> None
     opened(empty).close()
 
 
+def as_of_the_first_revision(settings: Settings) -> Engine:
+    """Return an engine on a database that the program of revision 0001 made and filled."""
+    engine = _engine(settings)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+        config.attributes["connection"] = connection
+        config.attributes["on_version_apply"] = lambda **_: None
+        command.upgrade(config, "0001")
+        for statement in FILLING:
+            used = {name: value for name, value in VALUES.items() if f":{name}" in statement}
+            connection.execute(text(statement), used)
+    return engine
+
+
+def rows_of(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows of the tables of the first revision, in the order of their first column."""
+    with engine.connect() as connection:
+        return {
+            table: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1"))]  # noqa: S608
+            for table in ("account", "token", "challenge", "journal")
+        }
+
+
+def test_an_upgrade_keeps_every_row_and_value_and_leaves_what_is_new_empty(empty: Settings) -> None:
+    engine = as_of_the_first_revision(empty)
+    before = rows_of(engine)
+    upgrade(empty, quiet)
+    new = {"account": 1, "token": 4, "challenge": 0, "journal": 2}
+    assert [len(rows) for rows in before.values()] == [2, 2, 1, 1]
+    assert rows_of(engine) == {table: [row + (None,) * new[table] for row in rows] for table, rows in before.items()}
+    engine.dispose()
+
+
+def test_what_was_there_before_an_upgrade_is_still_understood(empty: Settings) -> None:
+    as_of_the_first_revision(empty).dispose()
+    upgrade(empty, quiet)
+    with closing(opened(empty, KEYS)) as store:
+        token = Token(
+            "phone",
+            Kind.TOTP,
+            b"12345678901234567890",
+            Algorithm.SHA256,
+            digits=8,
+            period=60,
+            counter=47251640,
+            drift=-1,
+            remembered=47251700,
+            remembered_at=999.5,
+        )
+        assert standing(store) == Standing((token,), Failures(2, 1030.5), enrolled=True)
+        assert standing(store, "bob-id") == Standing((), Failures(50, math.inf))
+        assert [row.id for row in store.tokens.list("alice-id")] == ["phone", "lost"]
+        assert store.accounts.get("bob-id") == Account("bob-id", "bob", Failures(50, math.inf))
+        (record,) = store.accounts.recent("alice-id", 10)
+        assert (record.id, record.reason, record.policy, record.factor) == ("0b", Reason.WRONG_CODE, None, None)
+        store.ledger.refuse(record, None, None)  # the next row has a number of its own
+        assert len(store.accounts.recent("alice-id", 10)) == 2
+
+
+def test_an_upgrade_that_fails_leaves_the_old_tables_as_they_were(empty: Settings) -> None:
+    engine = as_of_the_first_revision(empty)
+    before = rows_of(engine)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        upgrade(empty, fail)
+    assert rows_of(engine) == before
+    engine.dispose()
+    with pytest.raises(SchemaTooOld, match="revision 0001, 0002 is needed"):
+        opened(empty)
+
+
 def test_every_table_and_column_says_what_it_holds() -> None:
     silent = [
         f"{table.name}.{column.name}"
@@ -61,9 +174,9 @@ def test_every_table_and_column_says_what_it_holds() -> None:
 def test_an_upgrade_tells_its_steps_and_a_second_one_has_none(empty: Settings) -> None:
     steps: list[tuple[str, int, int]] = []
     upgrade(empty, lambda *step: steps.append(step))
-    assert steps == [(FIRST, 1, 1)]
+    assert steps == [(STEPS[0], 1, 2), (STEPS[1], 2, 2)]
     upgrade(empty, lambda *step: steps.append(step))
-    assert len(steps) == 1
+    assert len(steps) == 2
 
 
 def test_two_nodes_may_upgrade_at_once(empty: Settings) -> None:
@@ -83,7 +196,7 @@ def test_two_nodes_may_upgrade_at_once(empty: Settings) -> None:
     for thread in threads:
         thread.join(20)
     assert faults == []
-    assert steps == [FIRST]
+    assert steps == STEPS
 
 
 def test_a_step_that_fails_leaves_nothing_behind(empty: Settings) -> None:

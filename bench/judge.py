@@ -1,0 +1,119 @@
+"""Owns the judgement: which figure of each part is held against which target."""
+
+import statistics
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure with its target."""
+
+    name: str
+    figure: str
+    target: str
+    met: bool
+
+
+def below(name: str, figure: float, limit: float, unit: str) -> Line:
+    """Return the line of a figure that may not be above its target."""
+    return Line(name, f"{figure:g}{unit}", f"<= {limit:g}{unit}", figure <= limit)
+
+
+def judge_ready(found: dict) -> list[Line]:
+    """Return the lines of the start."""
+    return [below("ready after", found["seconds"], 1.5, " s")]
+
+
+def judge_rate(found: dict) -> list[Line]:
+    """Return the lines of the rate and of the comparison."""
+    all_passes = [found["cold"], *found["warm"], *found["peer"]]
+    sent, let_in = (sum(one[name] for one in all_passes) for name in ("sent", "accept"))
+    lines = [
+        Line("logins accepted, with the peer's", f"{let_in}/{sent}", "all", let_in == sent),
+        below("CPU of the server, a warm login", median(found["warm"], "cpu_us"), 800, " us"),
+    ]
+    if found["ratios"]:
+        ratio = statistics.median(found["ratios"])
+        each = " ".join(f"{value:.2f}" for value in found["ratios"])
+        lines.append(Line("rate against FreeRADIUS", f"{ratio:.2f} (median of {each})", ">= 0.2", ratio >= 0.2))  # noqa: PLR2004
+    return lines
+
+
+def median(of: list[dict], name: str) -> float:
+    """Return the median of one figure over several passes."""
+    return statistics.median(one[name] for one in of)
+
+
+def judge_steady(found: dict) -> list[Line]:
+    """Return the lines of the steady rate."""
+    figure = f"p99 {found['p99_ms']} ms, p50 {found['p50_ms']} ms; {accepted(found)} accepted"
+    met = found["accept"] == found["sent"] and found["p99_ms"] < 20  # noqa: PLR2004
+    return [Line(f"at {found['per_second']:.0f} logins/s", figure, "p99 < 20 ms", met)]
+
+
+def accepted(found: dict) -> str:
+    """Return how many of how many were let in."""
+    return f"{found['accept']}/{found['sent']}"
+
+
+def judge_growth(found: dict) -> list[Line]:
+    """Return the lines of the growth."""
+    return [
+        against("CPU of a login, many tokens against few", found, 1.1),
+        below("resident memory, many tokens", found["resident_many_mb"], 120, " MB"),
+    ]
+
+
+def against(name: str, found: dict, limit: float) -> Line:
+    """Return the line of a comparison of two servers."""
+    ratio = statistics.median(found["ratios"])
+    figure = f"{ratio:.2f} (median of {len(found['ratios'])}; {found['other_us']} us against {found['one_us']} us)"
+    return Line(name, figure, f"<= {limit:g}", ratio <= limit and not found["refused"])
+
+
+def judge_tokens(found: dict) -> list[Line]:
+    """Return the line of somebody's several tokens."""
+    return [against("CPU of a login, eight tokens against one", found, 1.3)]
+
+
+def judge_policy(found: dict) -> list[Line]:
+    """Return the line of the choice among many rules."""
+    name = max(found, key=lambda each: found[each])
+    return [below(f"choosing among 200 rules, slowest ({name})", found[name], 50, " us")]
+
+
+def judge_import(found: dict) -> list[Line]:
+    """Return the lines of the import."""
+    return [
+        line
+        for name, one in found.items()
+        for line in (
+            below(f"import of {one['tokens']:,} tokens ({name})", one["seconds"], 60, " s"),
+            below("memory of it", one["resident_mb"], 200, " MB"),
+        )
+    ]
+
+
+def judge_flood(found: dict) -> list[Line]:
+    """Return the lines of the flood."""
+    honest, poured = found["honest"], found["flood"]
+    figure = (
+        f"{accepted(honest)} accepted, {honest['answered at once']} at the first sending; p99 {honest['p99_ms']} ms"
+    )
+    met = honest["accept"] == honest["sent"] == honest["answered at once"]
+    return [
+        Line(f"honest logins beside {poured['per_second']:,} datagrams/s", figure, "all", met),
+        Line("datagrams that the kernel threw away then", f"{found['overrun']:,}", "0", found["overrun"] == 0),
+    ]
+
+
+JUDGES = {
+    "ready": judge_ready,
+    "rate": judge_rate,
+    "steady": judge_steady,
+    "growth": judge_growth,
+    "tokens": judge_tokens,
+    "policy": judge_policy,
+    "import": judge_import,
+    "flood": judge_flood,
+}

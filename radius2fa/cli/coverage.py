@@ -1,0 +1,119 @@
+"""Owns the figures of a rollout: for every client and rule, how many people show a code and how many need none yet."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from radius2fa.cli.showing import local_time
+from radius2fa.login.policy import Condition, Rule, Rules, SecondFactor, obstacles
+from radius2fa.login.ports import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How many people a rule holds for at a client, by how they log in there. `rule` is "" where none matches."""
+
+    client: str
+    rule: str
+    code: int
+    no_token: int
+    alone: int
+    never: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """Somebody whom a rule lets in at a client with the password alone."""
+
+    name: str
+    client: str
+    rule: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The report: the figures, who is let in without a second factor, and who has no token."""
+
+    people: int
+    with_token: int
+    rows: tuple[Row, ...]
+    without: tuple[Spared, ...]
+    without_token: tuple[str, ...]
+
+    def described(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The stable ids of those who have a token or had one, and of those whose token may answer."""
+
+    ever: frozenset[str | None]
+    able: frozenset[str | None]
+
+
+def coverage_of(
+    people: Iterable[Entry], rules: Rules, clients: Sequence[str], enrolled: Enrolled, now: float
+) -> Coverage:
+    """Sort people by what the rules ask of them at each client at `now` (Unix seconds), at an unknown address."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    spared, without_token, number = list[Spared](), list[str](), 0
+    for entry in people:
+        number += 1
+        if entry.subject not in enrolled.able:
+            without_token.append(entry.name)
+        for client in clients:
+            rule = rules.choose(client, entry, None)
+            counts[client, rule.name, _way(rule, entry, enrolled, now)] += 1
+            found = (*_before(rules, rule, client, entry), rule)
+            spared += [_spared(each, rule, client, entry, now) for each in found if _alone(each, entry, enrolled, now)]
+    rows = [
+        Row(client, rule, *(counts[client, rule, way] for way in _WAYS))
+        for client in clients
+        for rule in (*(rule.name for rule in rules.in_order), "")
+        if any(counts[client, rule, way] for way in _WAYS)
+    ]
+    return Coverage(number, number - len(without_token), tuple(rows), tuple(spared), tuple(without_token))
+
+
+_WAYS = ("code", "no_token", "alone", "never")
+
+
+def _way(rule: Rule, entry: Entry, enrolled: Enrolled, now: float) -> str:
+    if rule.asks_at(now) is SecondFactor.DENY or _outside(rule, entry):
+        return "never"
+    if _alone(rule, entry, enrolled, now):
+        return "alone"
+    return "code" if entry.subject in enrolled.able else "no_token"
+
+
+def _alone(rule: Rule, entry: Entry, enrolled: Enrolled, now: float) -> bool:
+    """Tell whether the password alone is enough."""
+    if _outside(rule, entry):
+        return False
+    asks = rule.asks_at(now)
+    return asks is SecondFactor.OFF or (asks is SecondFactor.IF_ENROLLED and entry.subject not in enrolled.ever)
+
+
+def _outside(rule: Rule, entry: Entry) -> bool:
+    return rule.required_groups is not None and rule.required_groups.isdisjoint(entry.groups)
+
+
+def _before(rules: Rules, chosen: Rule, client: str, entry: Entry) -> Iterator[Rule]:
+    """Yield the rules before the chosen one that would hold at the right address."""
+    for rule in rules.in_order:
+        if rule is chosen:
+            return
+        if obstacles(rule, client, entry, None) == (Condition.NETWORK,):
+            yield rule
+
+
+def _spared(rule: Rule, chosen: Rule, client: str, entry: Entry, now: float) -> Spared:
+    why = "the rule asks for none"
+    if rule.asks_at(now) is SecondFactor.IF_ENROLLED:
+        why = f"has no token; must have one from {local_time(rule.until)} on"
+    if rule is not chosen:
+        why += f", at {', '.join(str(network) for network in rule.networks or ())} only"
+    return Spared(entry.name, client, rule.name, why)

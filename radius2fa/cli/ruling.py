@@ -1,0 +1,96 @@
+"""Owns the ruling on one visit, in words: which rule holds, why those before it do not, and what it asks for."""
+
+import typer
+
+from radius2fa.cli.deciding import Asker, rule_words
+from radius2fa.cli.showing import local_time, print_facts, print_table
+from radius2fa.login.case import Visit
+from radius2fa.login.policy import Rule, Rules, SecondFactor, Unfit, obstacles
+from radius2fa.login.ports import Entry
+from radius2fa.radius.attributes import ReplyAttribute, shown
+
+NEVER = "cannot log in, whatever is typed"
+
+
+class Ruling:
+    """What the rules say of one visit at `now` (Unix seconds), to be shown. `verdict` says how it can end."""
+
+    def __init__(self, rules: Rules, asker: Asker, visit: Visit, now: float) -> None:
+        """Take the rules, and what they are to be applied to."""
+        self._asker = asker
+        self._visit = visit
+        self._now = now
+        self._rules = rules.in_order
+        self.verdict = _verdict(visit, now)
+
+    def print(self) -> None:
+        """Print it for people."""
+        visit, asker = self._visit, self._asker
+        print_facts(
+            [
+                ("User", f"{visit.entry.name} ({visit.entry.dn})"),
+                *(("Group", group) for group in sorted(visit.entry.groups)),
+                ("Client", asker.client.name),
+                ("From", str(asker.address or asker.source or "not told")),
+                ("Tokens", ", ".join(f"{token.kind} {token.id}" for token in visit.standing.tokens) or "none"),
+            ]
+        )
+        typer.echo()
+        print_table(("", "Rule", ""), [(str(number), *row) for number, row in enumerate(self._trail(), 1)])
+        typer.echo()
+        print_facts(
+            [
+                ("Rule", rule_words(visit.rule, self._now)),
+                *(("Reply", words) for words in _reply_words(visit.rule, visit.entry)),
+                ("So", f"{visit.entry.name} {self.verdict}"),
+            ]
+        )
+
+    def described(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        visit, asker = self._visit, self._asker
+        return {
+            "user": visit.entry.name,
+            "dn": visit.entry.dn,
+            "groups": sorted(visit.entry.groups),
+            "client": asker.client.name,
+            "from": str(asker.address or asker.source),
+            "rules": [{"name": name, "why": why} for name, why in self._trail()],
+            "rule": visit.rule.name or None,
+            "second_factor": visit.rule.asks_at(self._now),
+            "tokens": [{"id": token.id, "kind": token.kind} for token in visit.standing.tokens],
+            "reply": list(_reply_words(visit.rule, visit.entry)),
+            "verdict": self.verdict,
+        }
+
+    def _trail(self) -> list[tuple[str, str]]:
+        """Return each rule with a word on it, down to the one that matches."""
+        trail = []
+        for rule in self._rules:
+            against = obstacles(rule, self._asker.client.name, self._visit.entry, self._asker.address)
+            trail.append((rule.name, ", ".join(against) or "matches"))
+            if not against:
+                return trail
+        return [*trail, ("(none)", "what holds where no rule matches")]
+
+
+def _verdict(visit: Visit, now: float) -> str:
+    rule = visit.rule
+    asks = rule.asks_at(now)
+    outside = rule.required_groups is not None and rule.required_groups.isdisjoint(visit.entry.groups)
+    if asks is SecondFactor.DENY or outside:
+        return NEVER
+    if now < visit.standing.bypass_until:
+        return f"needs no code until {local_time(visit.standing.bypass_until)}: a bypass is in force"
+    if asks is SecondFactor.OFF or (asks is SecondFactor.IF_ENROLLED and not visit.standing.enrolled):
+        return "logs in with the password alone"
+    if not any(rule.allows(token.kind) for token in visit.standing.tokens):
+        return "has no token that may answer here, and cannot log in before there is one"
+    return "logs in with password and code"
+
+
+def _reply_words(rule: Rule, entry: Entry) -> list[str]:
+    try:
+        return [shown(each) for each in rule.reply(entry) if isinstance(each, ReplyAttribute)]
+    except Unfit as unfit:
+        return [f"cannot be made, and so the login is refused: {unfit}"]

@@ -1,0 +1,76 @@
+"""Owns the groups that somebody belongs to, directly and through other groups: one search for each level upward."""
+
+import math
+from collections.abc import Callable, Iterable
+
+from ldap3 import NO_ATTRIBUTES, SUBTREE
+
+from radius2fa.config.model import Directory
+from radius2fa.directory.diagnosis import SIZE_LIMIT_EXCEEDED
+from radius2fa.directory.entries import own_name_of
+from radius2fa.directory.filters import GroupFilter
+from radius2fa.directory.operations import Found, Result, Search
+from radius2fa.login.dn import normal_dn
+from radius2fa.login.ports import Unavailable
+
+MOST_LEVELS = 10
+MOST_GROUPS = 1000  # no more than Active Directory answers with to one search (MaxPageSize)
+_AT_ONCE = 100  # groups in one filter, so that it stays below what servers read of somebody anonymous (slapd: 256 kB)
+
+Ask = Callable[[Search], tuple[list[Found], Result]]
+"""Makes a search as the service account. Its result is success or sizeLimitExceeded; all else is Unavailable."""
+
+
+class Groups:
+    """How groups are found under the settings of one directory."""
+
+    def __init__(self, settings: Directory) -> None:
+        """Check the settings. Raises ValueError naming `group_filter` if that cannot serve."""
+        self._settings = settings
+        self._filter = GroupFilter(settings.group_filter)
+        self._base = settings.group_base or settings.base
+        self._nested = settings.nested_groups and self._filter.takes_dn
+
+    def direct(self, person: Found, ask: Ask) -> list[str]:
+        """Return the DNs of the groups that one search finds, as the server writes them. Raises as `of` does."""
+        return self._above([person.dn], self._user(person), ask)
+
+    def of(self, person: Found, ask: Ask) -> frozenset[str]:
+        """Return the DNs of all groups as `normal_dn` writes them, breadth first, each of them asked about once.
+
+        Raises:
+            Unavailable: when they cannot all be found: some of them must not be taken for all, since the rule for a
+                missing one may be the stricter.
+
+        """
+        user, known, level = self._user(person), set[str](), [person.dn]
+        for _ in range(MOST_LEVELS + 1):
+            level = [dn for dn in self._above(level, user, ask) if dn not in known]
+            known.update(level)
+            if len(known) > MOST_GROUPS:
+                raise _too_many(person.dn)
+            if not level or not self._nested:
+                return frozenset(map(normal_dn, known))
+        raise Unavailable("directory", f"the groups of {person.dn!r} are nested more than {MOST_LEVELS} levels deep")
+
+    def _user(self, person: Found) -> str:
+        return own_name_of(person, self._settings) if self._filter.takes_user else ""
+
+    def _above(self, dns: list[str], user: str, ask: Ask) -> list[str]:
+        """Return the groups to which any of these belongs, each once."""
+        above: dict[str, None] = {}
+        for start in range(0, len(dns), _AT_ONCE):
+            above.update(dict.fromkeys(self._search(dns[start : start + _AT_ONCE], user, ask)))
+        return list(above)
+
+    def _search(self, dns: list[str], user: str, ask: Ask) -> Iterable[str]:
+        text = self._filter.fill(dns, user)
+        limit = math.ceil(self._settings.timeout)
+        found, result = ask(Search(self._base, SUBTREE, text, (NO_ATTRIBUTES,), MOST_GROUPS, limit))
+        if result.code == SIZE_LIMIT_EXCEEDED:
+            raise _too_many(dns[0])
+        return [group.dn for group in found]
+
+
+def _too_many(dn: str) -> Unavailable:
+    return Unavailable("directory", f"{dn!r} is in more than {MOST_GROUPS} groups, or in more than the server lists")

@@ -1,0 +1,115 @@
+"""Owns what administrators did: one row for each change, written in the transaction that makes the change."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select
+
+from radius2fa.store.database import Database
+from radius2fa.store.schema import act
+
+
+class Deed(StrEnum):
+    """What was done, as the table says it."""
+
+    ADDED = "token-added"
+    IMPORTED = "tokens-imported"
+    ASSIGNED = "token-assigned"
+    ADOPTED = "token-adopted"  # by a login
+    UNASSIGNED = "token-unassigned"
+    ENABLED = "token-enabled"
+    DISABLED = "token-disabled"
+    VALIDITY = "token-validity-set"
+    REMOVED = "token-removed"
+    UNLOCKED = "user-unlocked"
+    BYPASS_GIVEN = "bypass-given"
+    BYPASS_ENDED = "bypass-ended"
+    RECOVERY_CODES_MADE = "recovery-codes-made"
+    TEMPORARY_CODE_MADE = "temporary-code-made"
+    TEMPORARY_CODES_REVOKED = "temporary-codes-revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act of administration.
+
+    `at` is when (Unix seconds), `who` did it, `what` says what. `subject` and `name` are those of the person that it
+    was done to, `token` is the id of the token or code; None where there is none. `detail` says more, for people.
+    """
+
+    at: float
+    who: str
+    what: Deed
+    subject: str | None = None
+    name: str | None = None
+    token: str | None = None
+    detail: str = ""
+
+
+# Where the caller says no time, the database does: it is one for all nodes, and not that of whoever acts.
+_NOW = {
+    "sqlite": literal_column("(julianday('now') - 2440587.5) * 86400.0"),  # 2440587.5: 1970-01-01 as a Julian day
+    "postgresql": func.extract("epoch", func.clock_timestamp()),
+}
+_WRITE = insert(act).inline()  # nobody asks for the number that the row got
+_WRITE_NOW = {name: _WRITE.values(at=now) for name, now in _NOW.items()}
+_RECENT = select(act).order_by(act.c.number.desc()).limit(bindparam("limit"))
+_RECENT_OF = _RECENT.where(act.c.subject == bindparam("subject"))
+
+
+class Acts:
+    """The book of acts, and the pen of one actor."""
+
+    def __init__(self, database: Database, actor: str) -> None:
+        """Take the database and the name of who acts from now on."""
+        self._database = database
+        self._actor = actor
+
+    def recent(self, subject: str | None, limit: int) -> tuple[Act, ...]:
+        """Return the last acts, or those done to a person, the newest first. Raises Unavailable."""
+        statement = _RECENT if subject is None else _RECENT_OF
+        values = {"limit": limit} if subject is None else {"limit": limit, "subject": subject}
+        return self._database.read(lambda connection: tuple(map(_act, connection.execute(statement, values))))
+
+    def write(
+        self,
+        connection: Connection,
+        what: Deed,
+        when: float | None,
+        *,
+        subject: str | None = None,
+        name: str | None = None,
+        token: str | None = None,
+        detail: str = "",
+    ) -> None:
+        """Write an act down, as done at `when` (Unix seconds) or, where that is None, now."""
+        values = {
+            "who": self._actor,
+            "what": what.value,
+            "subject": subject,
+            "name": name,
+            "token": token,
+            "detail": detail,
+        }
+        if when is None:
+            connection.execute(_WRITE_NOW[connection.dialect.name], values)
+        else:
+            connection.execute(_WRITE, values | {"at": when})
+
+
+_YEAR_10000 = 253402300800.0  # no date of four digits
+
+
+def written(when: float | None) -> str:
+    """Return a time (Unix seconds) as people read it, in UTC."""
+    if when is None:
+        return "-"
+    if not 0.0 <= when < _YEAR_10000:
+        return f"{when:g}"
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _act(row: Row[*tuple[Any, ...]]) -> Act:
+    return Act(row.at, row.who, Deed(row.what), row.subject, row.name, row.token, row.detail)

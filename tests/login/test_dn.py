@@ -1,0 +1,84 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radius2fa.login.dn import normal_dn
+
+USERS = "cn=vpn users,ou=groups,dc=example,dc=org"
+
+
+@pytest.mark.parametrize(
+    "dn",
+    [
+        "CN=VPN Users,OU=Groups,DC=example,DC=org",
+        " cn = vpn  users , ou = groups , dc = example , dc = org ",
+        "cn=vpn users;ou=groups;dc=example;dc=org",
+        r"cn=\20vpn users\20,ou=groups,dc=example,dc=org",
+        r"cn=\ vpn users\ ,ou=groups,dc=example,dc=org",
+        r"cn=\76\70\6E users,ou=groups,dc=example,dc=org",
+        "cn=\uff36\uff30\uff2e\u00a0users,ou=groups,dc=example,dc=org",
+        USERS,
+    ],
+)
+def test_a_dn_is_the_same_in_every_spelling(dn: str) -> None:
+    assert normal_dn(dn) == USERS
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (r"cn=Smith\, John,dc=x", r"cn=smith\2C john,dc=x"),
+        (r"cn=J\C3\BCrgen,dc=x", "cn=JÜRGEN,dc=x"),
+        ("cn=e\u0301,dc=x", "cn=\u00e9,dc=x"),
+        (r"cn=a\=b,dc=x", "cn=a=b,dc=x"),
+        (r"cn=back\\slash,dc=x", r"cn=back\5Cslash,dc=x"),
+        (r"cn=\#1,dc=x", r"cn=\231,dc=x"),
+        (r"cn=say \"no\",dc=x", r"cn=say \22no\22,dc=x"),
+        (r"cn=a\+b+sn=c,dc=x", r"SN=c+CN=a\2Bb,dc=x"),
+        ("cn=straße,dc=x", "cn=STRASSE,dc=x"),
+        ("cn=#04024869,dc=x", "CN=#04024869,dc=x"),
+    ],
+)
+def test_escapes_letters_and_order_make_no_difference(one: str, other: str) -> None:
+    assert normal_dn(one) == normal_dn(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (r"cn=smith\, john,dc=x", "cn=smith,john,dc=x"),
+        (r"cn=smith\2C ou\3Dx,dc=x", "cn=smith,ou=x,dc=x"),
+        (r"cn=a\\,dc=x", r"cn=a\,dc=x"),
+        (r"cn=a\+sn=b,dc=x", "cn=a+sn=b,dc=x"),
+        (r"cn=\5c2C,dc=x", r"cn=\2C,dc=x"),
+        (r"cn=\#01,dc=x", "cn=#01,dc=x"),
+        ("cn=ab,dc=x", "cn=a b,dc=x"),
+        ("cn=a,dc=x", "cn=a,,dc=x"),
+        ("cn=a,dc=x", "cn=a,dc=x\\"),
+        ("cn=a", "sn=a"),
+    ],
+)
+def test_different_dns_stay_different(one: str, other: str) -> None:
+    assert normal_dn(one) != normal_dn(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("", ""),
+        ("VPN  Users", "vpn users"),
+        ("cn=A,,dc=x", "cn=a,,dc=x"),
+        ("cn=A\\", "cn=a\\"),
+        (r"cn=A\FF,dc=x", r"cn=a\ff,dc=x"),
+    ],
+)
+def test_what_is_no_dn_is_only_put_in_one_case(text: str, normal: str) -> None:
+    assert normal_dn(text) == normal
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
+def test_any_values_in_either_way_of_escaping_are_one_dn(values: list[str]) -> None:
+    by_octets = ",".join("cn=" + "".join(f"\\{octet:02x}" for octet in value.encode()) for value in values)
+    by_letters = ",".join("cn=" + "".join(f"\\{c}" if not c.isalnum() else c for c in value) for value in values)
+    assert normal_dn(by_octets) == normal_dn(by_letters)
+    assert normal_dn(normal_dn(by_octets)) == normal_dn(by_octets)
