@@ -1,12 +1,18 @@
 """Owns the figures of a rollout: for every client and rule, how many people show a code and how many need none yet."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from radius2fa.cli.showing import local_time
+from radius2fa.cli.token_facts import State, state
 from radius2fa.login.policy import Condition, Rule, Rules, SecondFactor, obstacles
 from radius2fa.login.ports import Entry
+from radius2fa.otp.token import Kind
+
+if TYPE_CHECKING:  # heavy
+    from radius2fa.store.tokens import TokenRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,20 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The stable ids of those who have a token or had one, and of those whose token may answer."""
+    """By stable id: who has a token or had one, and which kinds of those that may answer."""
 
-    ever: frozenset[str | None]
-    able: frozenset[str | None]
+    ever: frozenset[str]
+    able: Mapping[str, frozenset[Kind]]
+
+    @classmethod
+    def of(cls, tokens: "Iterable[TokenRow]", now: float) -> "Enrolled":
+        """Sort everybody's tokens by what they are good for at `now` (Unix seconds)."""
+        states = [(row.subject, row.kind, state(row, now)) for row in tokens if row.subject is not None]
+        able: dict[str, frozenset[Kind]] = {}
+        for subject, kind, now_is in states:
+            if now_is is State.ACTIVE:
+                able[subject] = able.get(subject, frozenset()) | {kind}
+        return cls(frozenset(subject for subject, _, now_is in states if now_is is not State.NOT_YET_VALID), able)
 
 
 def coverage_of(
@@ -86,7 +102,7 @@ def _way(rule: Rule, entry: Entry, enrolled: Enrolled, now: float) -> str:
         return "never"
     if _alone(rule, entry, enrolled, now):
         return "alone"
-    return "code" if entry.subject in enrolled.able else "no_token"
+    return "code" if any(map(rule.allows, enrolled.able.get(entry.subject, ()))) else "no_token"
 
 
 def _alone(rule: Rule, entry: Entry, enrolled: Enrolled, now: float) -> bool:

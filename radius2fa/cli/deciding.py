@@ -1,6 +1,7 @@
 """Owns what commands need that speak of decisions: the house, whoever would ask, the rules in words."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from radius2fa.cli.showing import local_time
 from radius2fa.login.attempt import ClientRules
 from radius2fa.login.place import Address
 from radius2fa.login.policy import NO_RULE, Rule, SecondFactor
+from radius2fa.otp.token import DEVICES, Factor
 from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
@@ -45,6 +47,14 @@ def opened(settings: "Settings") -> "Iterator[House]":
     """Give the house as the server would have it. Faults of the configuration end the program with 78."""
     with closing(open_store(settings)) as store, closing(open_directory(settings)) as directory:
         yield open_house(settings, store, directory)
+
+
+def token_words(tokens: Iterable[Factor]) -> str:
+    """Name each token by kind and id, and count the codes that were handed out, of which there may be many."""
+    found = list(tokens)
+    devices = [f"{token.kind} {token.id}" for token in found if token.kind in DEVICES]
+    issued = Counter(token.kind for token in found if token.kind not in DEVICES)
+    return ", ".join([*devices, *(f"{kind} codes: {number}" for kind, number in issued.items())])
 
 
 _ASKS = {

@@ -89,10 +89,8 @@ def _looked_at(settings: "Settings", clients: list[str]) -> "Coverage":
         closing(open_directory(settings)) as directory,
         Console(stderr=True).status("Looking at everybody …") as status,
     ):
-        owned = [row for row in store.tokens.list() if row.subject is not None]
-        enrolled = Enrolled(
-            frozenset(row.subject for row in owned), frozenset(row.subject for row in owned if row.active)
-        )
+        now = time.time()
+        enrolled = Enrolled.of(store.tokens.list(), now)
         rules = open_house(settings, store, directory).policies
 
         def counted() -> Iterator[Entry]:
@@ -101,7 +99,7 @@ def _looked_at(settings: "Settings", clients: list[str]) -> "Coverage":
                     status.update(f"Looking at everybody: {number} so far …")
                 yield entry
 
-        return coverage_of(counted(), rules, clients, enrolled, time.time())
+        return coverage_of(counted(), rules, clients, enrolled, now)
 
 
 def _print_report(coverage: "Coverage") -> None:

@@ -2,11 +2,12 @@
 
 import typer
 
-from radius2fa.cli.deciding import Asker, rule_words
+from radius2fa.cli.deciding import Asker, rule_words, token_words
 from radius2fa.cli.showing import local_time, print_facts, print_table
 from radius2fa.login.case import Visit
 from radius2fa.login.policy import Rule, Rules, SecondFactor, Unfit, obstacles
-from radius2fa.login.ports import Entry
+from radius2fa.login.ports import Entry, Standing
+from radius2fa.otp.token import Kind
 from radius2fa.radius.attributes import ReplyAttribute, shown
 
 NEVER = "cannot log in, whatever is typed"
@@ -32,7 +33,7 @@ class Ruling:
                 *(("Group", group) for group in sorted(visit.entry.groups)),
                 ("Client", asker.client.name),
                 ("From", str(asker.address or asker.source or "not told")),
-                ("Tokens", ", ".join(f"{token.kind} {token.id}" for token in visit.standing.tokens) or "none"),
+                ("Tokens", token_words(visit.standing.tokens) or "none"),
             ]
         )
         typer.echo()
@@ -75,16 +76,27 @@ class Ruling:
 
 
 def _verdict(visit: Visit, now: float) -> str:
-    rule = visit.rule
+    """Say how a login ends that is right in all that is typed."""
+    rule, standing = visit.rule, visit.standing
     asks = rule.asks_at(now)
     outside = rule.required_groups is not None and rule.required_groups.isdisjoint(visit.entry.groups)
     if asks is SecondFactor.DENY or outside:
         return NEVER
-    if now < visit.standing.bypass_until:
-        return f"needs no code until {local_time(visit.standing.bypass_until)}: a bypass is in force"
-    if asks is SecondFactor.OFF or (asks is SecondFactor.IF_ENROLLED and not visit.standing.enrolled):
+    try:
+        rule.reply(visit.entry)
+    except Unfit:
+        return "cannot log in before the reply can be made: correct the entry in the directory"
+    if now < standing.bypass_until:
+        return f"needs no code until {local_time(standing.bypass_until)}: a bypass is in force"
+    if asks is SecondFactor.OFF or (asks is SecondFactor.IF_ENROLLED and not standing.enrolled):
         return "logs in with the password alone"
-    if not any(rule.allows(token.kind) for token in visit.standing.tokens):
+    return _verdict_on_tokens(rule, standing)
+
+
+def _verdict_on_tokens(rule: Rule, standing: Standing) -> str:
+    if rule.adopts and rule.allows(Kind.YUBIKEY) and not standing.enrolled:
+        return "has no token yet; a YubiKey out of the stock becomes theirs by their first login with it"
+    if not any(rule.allows(token.kind) for token in standing.tokens):
         return "has no token that may answer here, and cannot log in before there is one"
     return "logs in with password and code"
 

@@ -1,10 +1,10 @@
 """Owns the walk through a login that is only rehearsed: each step, what came of it, and how long it took."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from radius2fa.cli.deciding import Asker, rule_words
+from radius2fa.cli.deciding import Asker, rule_words, token_words
 from radius2fa.login.attempt import Accept, Attempt, Challenge, CodeMode, Outcome, Reject
 from radius2fa.login.authenticate import authenticate
 from radius2fa.login.case import House, Judgement
@@ -12,7 +12,6 @@ from radius2fa.login.policy import Rule
 from radius2fa.login.ports import BindResult, Directory, Entry, NotFound, Standing, Unavailable
 from radius2fa.login.reason import Reason
 from radius2fa.login.rehearsal import Rehearsal
-from radius2fa.otp.token import Factor
 from radius2fa.radius.attributes import ReplyAttribute, shown
 
 
@@ -88,7 +87,7 @@ class _Walk:
         self._since = clock()
         self._steps: list[Step] = []
         self._ledger = ledger
-        self.stock, self.held, self.ask = ledger.stock, ledger.held, ledger.ask
+        self.stock, self.repeated, self.held, self.ask = ledger.stock, ledger.repeated, ledger.held, ledger.ask
         self.refuse, self.accept = ledger.refuse, ledger.accept
 
     @property
@@ -131,9 +130,9 @@ def _entry_words(entry: Entry) -> str:
 
 
 def _standing_words(standing: Standing, when: float) -> str:
-    words = [f"may answer: {_token_words(standing.tokens)}"]
+    words = [f"may answer: {token_words(standing.tokens) or 'nothing'}"]
     if standing.retired:
-        words.append(f"may not: {_token_words([each.token for each in standing.retired])}")
+        words.append(f"may not: {token_words(each.token for each in standing.retired)}")
     words.append(f"failures in a row: {standing.failures.count}")
     if standing.failures.blocked(when):
         words.append("blocked")
@@ -142,10 +141,6 @@ def _standing_words(standing: Standing, when: float) -> str:
     if standing.place.blocked(when):
         words.append("the address is blocked")
     return "; ".join(words)
-
-
-def _token_words(tokens: Collection[Factor]) -> str:
-    return ", ".join(f"{token.kind} {token.id}" for token in tokens) or "nothing"
 
 
 def _ending(outcome: Outcome, steps: tuple[Step, ...]) -> Explanation:

@@ -6,7 +6,7 @@ follows, then the burn of the code, which has been committed before the Accept i
 
 from radius2fa.login.attempt import Accept, Attempt, Challenge, CodeMode, Outcome, Reject
 from radius2fa.login.case import Case, Doubt, House, Proof
-from radius2fa.login.ports import BindResult, Failure, Held, Ledger, Miss, Record, Result, Success
+from radius2fa.login.ports import BindResult, Entry, Failure, Held, Ledger, Miss, Record, Result, Success
 from radius2fa.login.proof import prove
 from radius2fa.login.reason import Reason
 
@@ -64,7 +64,7 @@ def _first_leg(attempt: Attempt, ledger: Ledger) -> Held | None:
 
 
 def _check_password(case: Case, proof: Proof) -> Doubt | None:
-    """Bind once.
+    """Bind once, but not twice with the same wrong password that nothing but itself stands for.
 
     An empty password is never sent: to a directory it is no password, and some answer yes to it (RFC 4513
     section 5.1.2). The code stays unburned, so that a typing error costs no 30 seconds; but a wrong password counts,
@@ -72,11 +72,25 @@ def _check_password(case: Case, proof: Proof) -> Doubt | None:
     """
     if not proof.password:
         return Doubt(Reason.EMPTY_PASSWORD, proof.visit, proof.token, counts=True)
+    if proof.burn is None and _was_just_wrong(case, proof):
+        return Doubt(Reason.WRONG_PASSWORD, proof.visit, counts=True)
     result = case.house.directory.bind(proof.visit.entry, proof.password, case.attempt.deadline)
     if result is BindResult.OK:
         return None
     guessed = result in (BindResult.WRONG_PASSWORD, BindResult.REFUSED)
     return Doubt(_BIND_REFUSED[result], proof.visit, proof.token, counts=guessed)
+
+
+def _was_just_wrong(case: Case, proof: Proof) -> bool:
+    """Tell whether the same was refused a moment ago.
+
+    Devices repeat a saved password that has been changed, and it counts once. Where no code stands before the
+    directory, it must see it once, too, or it would lock the account.
+    """
+    if proof.visit.standing.failures.count == 0:
+        return False
+    failure = _guess(case, Doubt(Reason.WRONG_PASSWORD), proof.visit.entry)
+    return case.house.ledger.repeated(failure, case.attempt.client.name, case.attempt.when)
 
 
 def _may_ask(case: Case) -> bool:
@@ -106,9 +120,12 @@ def _failure(case: Case, doubt: Doubt) -> Failure | Miss | None:
         return Miss(case.place, attempt.name, house.places.address if attempt.source else house.places.client)
     if doubt.visit is None or not doubt.counts:
         return None
-    typed = (case.held.password + b"\0" if case.held else b"") + attempt.password
-    entry = doubt.visit.entry
-    return Failure(entry.subject, entry.name, typed, house.lockout, doubt.out_of_step)
+    return _guess(case, doubt, doubt.visit.entry)
+
+
+def _guess(case: Case, doubt: Doubt, entry: Entry) -> Failure:
+    typed = (case.held.password + b"\0" if case.held else b"") + case.attempt.password
+    return Failure(entry.subject, entry.name, typed, case.house.lockout, doubt.out_of_step)
 
 
 def _success(case: Case, proof: Proof) -> Success:

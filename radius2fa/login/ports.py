@@ -94,7 +94,8 @@ class Retired:
 class Standing:
     """What the store knows of a person: what may answer, what may not, and the failures so far.
 
-    They are `enrolled` if they have a token of their own, or had one that was not removed: a lost one asks for a code.
+    They are `enrolled` if they have a token of their own, or had one that was not removed: a lost one asks for a code,
+    but not one that is going to be valid some day.
     `place` are the failures of the place that the attempt comes from. No second factor is asked for before
     `bypass_until` (Unix seconds).
     """
@@ -219,6 +220,10 @@ class Ledger(Protocol):
 
     def stock(self, public_ids: Collection[str], when: float) -> tuple[YubiKey, ...]:
         """Return the active, valid YubiKeys of these public ids that belong to nobody yet."""
+        ...
+
+    def repeated(self, failure: Failure, client: str, when: float) -> bool:
+        """Tell whether the person's last failure was this one, from this client, and still counts for it."""
         ...
 
     def held(self, state: bytes, client: str, name: str, when: float) -> Held | None:

@@ -76,7 +76,7 @@ _REMEDIES = {
     "it: correct the entry; `radius2fa policy test` names the attribute.",
     Reason.STATE_UNKNOWN: "The challenge has expired, was answered already, or belongs to another user or client: "
     "log in anew.",
-    Reason.WRONG_PASSWORD: "The code was right, the directory refused the password.",
+    Reason.WRONG_PASSWORD: "The directory refused the password; the code, where one was asked for, was right.",
     Reason.ACCOUNT_DISABLED: "The account is disabled in the directory.",
     Reason.ACCOUNT_EXPIRED: "The account has expired in the directory.",
     Reason.ACCOUNT_LOCKED: "The account is locked in the directory.",

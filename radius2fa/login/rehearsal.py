@@ -26,6 +26,10 @@ class Rehearsal:
         """Return what the ledger knows."""
         return self._ledger.stock(public_ids, when)
 
+    def repeated(self, failure: Failure, client: str, when: float) -> bool:
+        """Return what the ledger knows."""
+        return self._ledger.repeated(failure, client, when)
+
     def held(self, state: bytes, client: str, name: str, when: float) -> Held | None:
         """Return the login that waits under `state`, as a ledger would."""
         held = self._waiting.get(state)

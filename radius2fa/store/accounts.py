@@ -23,6 +23,7 @@ _LOCK = Prepared(
     .where(account.c.subject == bindparam("who"))
     .with_for_update()
 )
+_LAST = select(account.c.failure_digest, account.c.failure_at).where(account.c.subject == bindparam("who"))
 _COUNT = (
     update(account)
     .where(account.c.subject == bindparam("who"))
@@ -197,6 +198,12 @@ def count(connection: Connection, failure: Failure, digest: bytes, when: float) 
             "new_failure_at": when,
         },
     )
+
+
+def repeated(connection: Connection, failure: Failure, digest: bytes, when: float) -> bool:
+    """Tell whether the person's last failure was this one, less than its `repeat_seconds` before `when`."""
+    row = connection.execute(_LAST, {"who": failure.subject}).first()
+    return row is not None and repeats(row.failure_digest, row.failure_at, digest, when - failure.rules.repeat_seconds)
 
 
 def repeats(last: bytes | None, last_at: float, digest: bytes, since: float) -> bool:

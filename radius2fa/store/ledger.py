@@ -59,6 +59,11 @@ class Ledger:
         with _opening():
             return self._database.read(lambda connection: standing.stock(connection, self._keys, public_ids, when))
 
+    def repeated(self, failure: Failure, client: str, when: float) -> bool:
+        """Tell whether the person's last failure was this one, from this client, and still counts for it."""
+        digest = self._keys.digest(client, failure.credentials)
+        return self._database.read(lambda connection: accounts.repeated(connection, failure, digest, when))
+
     def held(self, state: bytes, client: str, name: str, when: float) -> Held | None:
         """Return the login that waits under `state`, if it waits for this client and name and has not expired."""
         values = {"state": _hashed(state), "when": when}

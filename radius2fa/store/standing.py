@@ -58,12 +58,14 @@ def standing(connection: Connection, keys: KeyRing, subject: str, where: str, wh
     """
     rows = _STANDING.rows(connection, {"who": subject, "where": storable(where)})
     failures, blocked_until, bypass_until, misses, place_blocked_until = rows[0][:5]
-    tokens, retired = list[Sequence[Any]](), list[tuple[float, Reason, Sequence[Any]]]()
+    tokens, retired, enrolled = list[Sequence[Any]](), list[tuple[float, Reason, Sequence[Any]]](), False
     for row in rows:
         active, valid_from, valid_until, created = row[_BOUNDS]
         if active is None:
             break  # no token
         why = _obstacle(when, active, valid_from, valid_until)
+        # Told by the row: a token whose seal is broken asks for a code too, or its owner would need none.
+        enrolled |= row[_KIND] in DEVICES and why is not Reason.TOKEN_NOT_YET_VALID
         if why is None:
             tokens.append(row[_SEALED])
         else:
@@ -74,8 +76,7 @@ def standing(connection: Connection, keys: KeyRing, subject: str, where: str, wh
         _retired(keys, retired),
         NO_FAILURES if misses is None else Failures(misses, place_blocked_until),
         bypass_until or 0.0,
-        # Told by the rows: a token whose seal is broken asks for a code too, or its owner would need none.
-        enrolled=any(row[_KIND] in DEVICES for row in rows),
+        enrolled,
     )
 
 

@@ -93,6 +93,13 @@ def test_the_rule_that_holds_is_named_with_what_stands_against_those_before(desk
     assert told["verdict"] == "logs in with the password alone"
 
 
+def row_of(desk: Helpdesk, client: str, rule: str) -> tuple[int, ...]:
+    """The figures of a rule: with a code, without a token, by password alone, never."""
+    rows = desk.knows("policy", "report")["rows"]
+    (row,) = [row for row in rows if (row["client"], row["rule"]) == (client, rule)]
+    return row["code"], row["no_token"], row["alone"], row["never"]
+
+
 def test_where_no_rule_matches_that_is_said(desk: Helpdesk) -> None:
     told = known(desk, "carol", "vpn")
     assert told["rule"] is None
@@ -115,6 +122,7 @@ def test_somebody_with_a_token_needs_it(desk: Helpdesk) -> None:
 
 
 def test_a_kind_that_may_not_answer_is_no_token_here(desk: Helpdesk) -> None:
+    desk.config.write_text(desk.config.read_text().replace(', Idle-Timeout = { ldap = "cn" }', ""))
     add_seed(desk, "bob")
     told = known(desk, "bob", "switch")
     assert told["verdict"] == "has no token that may answer here, and cannot log in before there is one"
@@ -123,8 +131,21 @@ def test_a_kind_that_may_not_answer_is_no_token_here(desk: Helpdesk) -> None:
 
 
 def test_a_reply_that_cannot_be_made_is_named(desk: Helpdesk) -> None:
-    (words,) = known(desk, "bob", "switch")["reply"]
+    told = known(desk, "bob", "switch")
+    (words,) = told["reply"]
     assert words.startswith("cannot be made, and so the login is refused: Idle-Timeout")
+    assert told["verdict"] == "cannot log in before the reply can be made: correct the entry in the directory"
+
+
+def test_who_may_adopt_a_yubikey_is_told_so(desk: Helpdesk) -> None:
+    graced = f'second_factor = "if-enrolled"\nuntil = {LAST_DAY}'
+    desk.config.write_text(desk.config.read_text().replace(graced, "adopt_yubikeys = true"))
+    assert known(desk, "bob", "vpn")["verdict"].startswith("has no token yet; a YubiKey out of the stock becomes")
+
+
+def test_recovery_codes_are_counted_not_listed(desk: Helpdesk) -> None:
+    desk.says("user", "recovery-codes", "carol")
+    assert "Tokens  recovery codes: 10" in ruling(desk, "--user", "carol", "--client", "vpn").splitlines()
 
 
 def test_a_bypass_is_told(desk: Helpdesk) -> None:
@@ -175,6 +196,18 @@ def test_the_report_counts_everybody_by_client_and_rule(desk: Helpdesk) -> None:
         ("switch", "switches"): (0, 1, 0, 3),  # bob; the others are in no required group
     }
     assert sorted(report["without_token"]) == ["bob", "carol", "dave", "erin"]
+
+
+def test_the_report_knows_which_kinds_may_answer_and_which_tokens_are_good(desk: Helpdesk) -> None:
+    add_seed(desk, "bob")  # of a kind that may not answer at the switch
+    assert row_of(desk, "switch", "switches") == (0, 1, 0, 3)
+    add_seed(desk, "bob", "--kind", "hotp")
+    assert row_of(desk, "switch", "switches") == (1, 0, 0, 3)
+    old = add_seed(desk, "alice", "--valid-until", "2020-01-01")
+    assert row_of(desk, "vpn", "staff") == (1, 1, 0, 0)  # bob; alice, whose token has expired
+    desk.says("token", "remove", old, "--yes")
+    add_seed(desk, "alice", "--valid-from", "2999-01-01")
+    assert row_of(desk, "vpn", "staff") == (1, 0, 1, 0)  # bob; alice, who is not enrolled yet
 
 
 def test_the_report_names_whom_a_rule_lets_in_without_a_second_factor(desk: Helpdesk) -> None:

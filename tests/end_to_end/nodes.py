@@ -1,4 +1,4 @@
-"""Two running programs with one master key on one database, SQLite's or PostgreSQL's; whom they let in, and what for."""
+"""Two running programs with one master key on one database: a file of SQLite, or a database of PostgreSQL."""
 
 import os
 import shutil
@@ -75,18 +75,16 @@ class OnPostgres:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Two running programs, the database that they share, their clients by name, and the directory that they ask."""
+    """Two running programs, the database that they share, and their clients by name."""
 
     programs: tuple[Program, Program]
     database: Shared
-    clients: Mapping[str, Section]
-    slapd: Slapd
+    clients: Mapping[str, Mapping[str, Any]]
 
     def nas(self, place: int, name: str = "appended") -> Nas:
         """Return a socket of a client, for the first (0) or second (1) node, in turn."""
         server = ("127.0.0.1", self.programs[place % 2].port)
-        (address,) = self.clients[name]["addresses"]  # type: ignore[misc,union-attr]  # a list of one text
-        return Nas(str(address), server, str(self.clients[name]["secret"]))
+        return Nas(self.clients[name]["addresses"][0], server, self.clients[name]["secret"])
 
     def login(self, place: int, person: Person, password: bytes, state: bytes | None = None) -> int:
         """Log in at one node."""

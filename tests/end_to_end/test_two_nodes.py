@@ -41,7 +41,7 @@ def people() -> list[Person]:
 
 
 @pytest.fixture(scope="module")
-def slapd(people: list[Person]) -> Iterator[Slapd]:
+def directory(people: list[Person]) -> Iterator[Slapd]:
     with Slapd(seed=crowd_ldif(people)) as server:
         yield server
 
@@ -54,10 +54,10 @@ def database(postgres: Postgres) -> OnPostgres:
 
 @pytest.fixture(scope="module")
 def programs(
-    tmp_path_factory: pytest.TempPathFactory, database: OnPostgres, slapd: Slapd, ready: Ready
+    tmp_path_factory: pytest.TempPathFactory, database: OnPostgres, directory: Slapd, ready: Ready
 ) -> list[Program]:
     folders = [tmp_path_factory.mktemp("node") for _ in range(2)]
-    return programs_on(database, folders, slapd, ready.key, clients=CLIENTS, server=QUICK)
+    return programs_on(database, folders, directory, ready.key, clients=CLIENTS, server=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,6 @@ def upgrades(programs: list[Program]) -> list[str]:
 def nodes(
     programs: list[Program],
     database: OnPostgres,
-    slapd: Slapd,
     ready: Ready,
     people: list[Person],
     upgrades: list[str],  # noqa: ARG001 - which made the tables
@@ -78,7 +77,7 @@ def nodes(
     """Both of them start at the same time."""
     enrol(people, database, ready.key)
     with running(programs) as (first, second):
-        yield Nodes((first, second), database, CLIENTS, slapd)
+        yield Nodes((first, second), database, CLIENTS)
 
 
 @pytest.fixture(scope="module")

@@ -51,9 +51,13 @@ class _Tally:
         return self._failures[whose][0] if whose in self._failures else Failures()
 
     def count(self, whose: str, what: object, rules: LockoutRules, when: float) -> None:
-        past, last, at = self._failures.get(whose, (Failures(), None, 0.0))
-        if last != what or when >= at + rules.repeat_seconds:
+        if not self.repeats(whose, what, rules, when):
+            past = self.of(whose)
             self._failures[whose] = (after_failure(past, when, rules), what, when)
+
+    def repeats(self, whose: str, what: object, rules: LockoutRules, when: float) -> bool:
+        _, last, at = self._failures.get(whose, (None, None, 0.0))
+        return last == what and when < at + rules.repeat_seconds
 
     def forget(self, whose: str) -> None:
         self._failures.pop(whose, None)
@@ -103,13 +107,17 @@ class FakeLedger:
                 tuple(Retired(token, why) for token, why in theirs if why is not None),
                 self._places.of(place),
                 self._bypasses.get(subject, 0.0),
-                any(token.kind in DEVICES for token, _ in theirs),
+                any(token.kind in DEVICES and why is not Reason.TOKEN_NOT_YET_VALID for token, why in theirs),
             )
 
     def stock(self, public_ids: Collection[str], when: float) -> tuple[YubiKey, ...]:
         with self._working():
             idle = [kept.token for kept in self._kept.values() if kept.subject is None and kept.obstacle(when) is None]
             return tuple(key for key in idle if isinstance(key, YubiKey) and key.public_id in public_ids)
+
+    def repeated(self, failure: Failure, client: str, when: float) -> bool:
+        with self._working():
+            return self._people.repeats(failure.subject, (client, failure.credentials), failure.rules, when)
 
     def held(self, state: bytes, client: str, name: str, when: float) -> Held | None:
         with self._working():

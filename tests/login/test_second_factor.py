@@ -155,6 +155,38 @@ def test_passwords_can_be_guessed_as_slowly_where_no_code_is_needed() -> None:
     assert world.directory.binds == 5
 
 
+@pytest.mark.parametrize("mode", list(CodeMode))
+def test_a_wrong_password_that_a_device_repeats_is_put_to_the_directory_once_a_minute(mode: CodeMode) -> None:
+    """Where no code stands before it, a saved password that has been changed would lock the account there."""
+    world = World(mode)
+    world.rule(Rule("off", second_factor=OFF))
+    for _ in range(8):
+        world.type(WRONG)
+    assert (world.directory.binds, world.failures) == (1, 1)
+    assert world.ledger.records[-1].reason is Reason.WRONG_PASSWORD
+    world.type(b"another one")
+    world.type(WRONG)
+    assert (world.directory.binds, world.failures) == (3, 3)
+    world.now += 60
+    world.type(WRONG)
+    assert (world.directory.binds, world.failures) == (4, 4)
+
+
+def test_another_client_is_heard_with_the_same_wrong_password() -> None:
+    world = World()
+    world.rule(Rule("off", second_factor=OFF))
+    world.type(WRONG)
+    world.type(WRONG, client="wifi")
+    assert world.directory.binds == 2
+
+
+def test_a_token_that_is_not_valid_yet_does_not_shut_its_owner_out() -> None:
+    world = World()
+    world.rule(Rule("soon", second_factor=IF_ENROLLED, until=NOW + 100))
+    world.ledger.retire("alices", Reason.TOKEN_NOT_YET_VALID)
+    assert ending(world.type(PASSWORD)) == "not-enrolled"
+
+
 def test_a_mere_password_is_not_remembered_as_a_code_out_of_step_where_none_is_needed() -> None:
     world = World()
     world.rule(Rule("off", second_factor=OFF))

@@ -224,7 +224,9 @@ def test_a_token_answers_from_its_first_moment_until_its_last(books: Books, when
     books.add(PHONE, ALICE, valid_from=1000.0, valid_until=1100.0)
     known = standing(books.ledger, when=when)
     assert known == (
-        Standing((PHONE,), enrolled=True) if why is None else Standing(retired=(Retired(PHONE, why),), enrolled=True)
+        Standing((PHONE,), enrolled=True)
+        if why is None
+        else Standing(retired=(Retired(PHONE, why),), enrolled=why is Reason.TOKEN_EXPIRED)
     )
 
 
@@ -386,6 +388,29 @@ def test_other_credentials_or_another_client_are_no_repeat(ledger: Ledger) -> No
     ledger.refuse(record, replace(failure, credentials=b"wrong2"), None)
     ledger.refuse(replace(record, client="switch"), replace(failure, credentials=b"wrong2"), None)
     assert standing(ledger).failures.count == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "client", "when", "repeated"),
+    [
+        (1, "vpn", 1059.9, True),
+        (1, "vpn", 1060.0, False),
+        (2, "vpn", 1001.0, False),
+        (1, "switch", 1001.0, False),
+    ],
+)
+def test_the_last_failure_is_recognised_while_it_counts(
+    ledger: Ledger,
+    number: int,
+    client: str,
+    when: float,
+    repeated: bool,  # noqa: FBT001 - a table
+) -> None:
+    record, failure = guess(1)
+    assert not ledger.repeated(failure, "vpn", 1000.0)
+    ledger.refuse(replace(record, client="vpn"), failure, None)
+    assert ledger.repeated(guess(number)[1], client, when) is repeated
+    assert not ledger.repeated(guess(number, subject=BOB)[1], client, when)
 
 
 def test_with_no_seconds_for_repeats_every_failure_counts(ledger: Ledger) -> None:
