@@ -3,13 +3,14 @@
 import os
 import time
 from contextlib import closing
+from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from radius2fa.cli.confirming import first_code
-from radius2fa.cli.finding import activate, no_room
+from radius2fa.cli.confirming import confirmed
+from radius2fa.cli.finding import no_room
 from radius2fa.cli.moments import beginning, ending, require_order
 from radius2fa.cli.opening import NO, USAGE, fail, open_settings, open_store
 from radius2fa.cli.person import entry_of
@@ -18,7 +19,6 @@ from radius2fa.otp.token import Algorithm, Kind, Token, YubiKey
 from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
-    from radius2fa.config.model import Codes
     from radius2fa.enrol.enrolment import Form
     from radius2fa.store.engine import Store
     from radius2fa.store.tokens import NewToken
@@ -63,7 +63,7 @@ def add(
         float | None, typer.Option(parser=ending, metavar="TIME", help="The last day, or the time that ends it.")
     ] = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Ask for a first code. Until one is right, the token stays disabled.")
+        bool, typer.Option("--confirm", help="Ask for a first code. Until one is right, nothing is added.")
     ] = False,
 ) -> None:
     """Give USER a new token, and show its secret as a QR code and for typing.
@@ -78,14 +78,19 @@ def add(
     token = _yubikey(oath, public_id, secret) if kind is Device.YUBIKEY else _oath(oath, public_id, secret)
     settings = open_settings()
     entry = entry_of(user, settings)
-    new = NewToken(token, entry.subject, entry.name, label, serial, valid_from, valid_until, active=not confirm)
+    new = NewToken(token, entry.subject, entry.name, label, serial, valid_from, valid_until)
     with closing(open_store(settings)) as store:
-        _keep(store, new, entry.name)
+        if confirm:
+            _require_possible(store, new, entry.name)
+        else:
+            _keep(store, new, entry.name)
         if isinstance(token, Token) and secret is None:
             show_secret(token, settings.codes.issuer, entry.name)
-        typer.echo(f"Token {token.id} for {printable(entry.name)}: {form(token)}.")
         if confirm:
-            _confirm(store, new.token, entry.name, settings.codes)
+            used = confirmed(token, settings.codes) or _not_confirmed(kind, shown=secret is None)
+            _keep(store, replace(new, token=used), entry.name)
+            typer.echo("The code is right.")
+    typer.echo(f"Token {token.id} for {printable(entry.name)}: {form(token)}.")
 
 
 def show_secret(token: Token, issuer: str, account: str) -> None:
@@ -131,6 +136,19 @@ _HOW_TO_WRITE_ONE = (
 )
 
 
+def _require_possible(store: "Store", new: "NewToken", name: str) -> None:
+    """End the program with 1 if the token could not be added: or somebody would scan its QR code for nothing."""
+    from radius2fa.store.tokens import Intake  # noqa: PLC0415 - heavy
+
+    [fate] = store.tokens.take_in([new], time.time(), dry=True)
+    if fate is Intake.TOO_MANY:
+        no_room(name)
+    if fate is not Intake.ADDED:
+        named = (("serial", new.serial), ("public id", new.public_id))
+        names = " or the ".join(f"{field} {value}" for field, value in named if value is not None)
+        fail(NO, printable(f"a token with the {names} exists already"))
+
+
 def _keep(store: "Store", new: "NewToken", name: str) -> None:
     from radius2fa.store.tokens import Taken, TooManyTokens  # noqa: PLC0415 - heavy
 
@@ -142,12 +160,12 @@ def _keep(store: "Store", new: "NewToken", name: str) -> None:
         fail(NO, printable(str(taken)))
 
 
-def _confirm(store: "Store", token: Token | YubiKey, name: str, codes: "Codes") -> None:
-    """Enable the token, with its first code burned, or end the program with 1."""
-    seen = first_code(token, codes)
-    if seen is None:
-        fail(NO, f"the token stays disabled; see `radius2fa token enable {token.id}` and `token remove`")
-    activate(store, token.id, name)
-    match, when = seen
-    store.tokens.advance(token.id, match.counter, match.drift, when)
-    typer.echo("The code is right: the token is enabled.")
+def _not_confirmed(kind: Device, *, shown: bool) -> NoReturn:
+    """End the program with 1, for want of a right code, and say what to do."""
+    if kind is Device.YUBIKEY:
+        remedy = "compare the public id, the private id and the key with those of the slot that was touched"
+    elif shown:
+        remedy = "delete the token from the app, see that the clocks are right"
+    else:
+        remedy = "compare the seed, and the kind and form of the codes, with the token, see that the clocks are right"
+    fail(NO, f"nothing was added, for want of a right code: {remedy}, and run the command again")

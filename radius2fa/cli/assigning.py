@@ -38,6 +38,7 @@ def assign(
             more = " already" if row.subject == entry.subject else f": first run `radius2fa token unassign {row.id}`"
             fail(NO, f"token {row.id} belongs to {printable(row.name)}{more}")
         if confirm:
+            _require_room(store, entry)
             _require_at_hand(store, row, settings.codes)
         _give(store, row, entry)
     typer.echo(f"Token {row.id} for {printable(entry.name)}: {form(row)}.{note(row, time.time())}")
@@ -53,6 +54,14 @@ def unassign(token: TokenName) -> None:
         if not store.tokens.unassign(row.id):
             fail(NO, f"token {row.id} is nobody's: it is in the stock already")
     typer.echo(f"Token {row.id} of {printable(str(row.name))} is in the stock again.")
+
+
+def _require_room(store: "Store", entry: "Entry") -> None:
+    """Return if the person may have one more active token: or codes would be typed, and used up, for nothing."""
+    from radius2fa.store.tokens import MOST_ACTIVE  # noqa: PLC0415 - heavy
+
+    if sum(row.active for row in store.tokens.list(entry.subject)) >= MOST_ACTIVE:
+        no_room(entry.name)
 
 
 def _require_at_hand(store: "Store", row: "TokenRow", codes: "Codes") -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -23,8 +24,19 @@ def ask_code(prompt: str) -> bytes:
     return "".join(typer.prompt(prompt).split()).encode(errors="replace")
 
 
-def first_code(token: Token | YubiKey, codes: "Codes") -> Seen | None:
-    """Ask for the code that the token shows; None after three wrong ones.
+def confirmed(token: Token | YubiKey, codes: "Codes") -> Token | YubiKey | None:
+    """Ask for the first code of a new token, and return it with that used up. None if no right one is typed."""
+    seen = _first_code(token, codes)
+    if seen is None:
+        return None
+    match, _ = seen
+    if isinstance(token, YubiKey):
+        return replace(token, counter=match.counter + 1)
+    return replace(token, counter=match.counter + 1, drift=match.drift)
+
+
+def _first_code(token: Token | YubiKey, codes: "Codes") -> Seen | None:
+    """Ask for the code that the token shows; None after three wrong ones, or if whoever types breaks off.
 
     It may be as far from our clock as a code that needs a second one at a login: whoever runs the command guesses
     nothing, and the clock of a token that lay in a drawer has drifted.
@@ -61,19 +73,23 @@ def two_codes(token: Token, look: int = LOOK) -> Seen | None:
 
 
 def proof_of(token: Token | YubiKey, codes: "Codes") -> Seen | None:
-    """Ask for what proves that a token of the stock is at hand; None after three times that it was wrong.
+    """Ask for what proves that a token of the stock is at hand.
 
-    That is a code, or two of a button, which may have been pressed any number of times.
+    That is a code, or two of a button, which may have been pressed any number of times. None after three times that it
+    was wrong, or if whoever types breaks off.
     """
     if isinstance(token, Token) and token.kind is Kind.HOTP:
         return _in_three_tries(lambda: two_codes(token), "These are not two codes of the token in sequence.")
-    return first_code(token, codes)
+    return _first_code(token, codes)
 
 
 def _in_three_tries(ask: Callable[[], Seen | None], wrong: str) -> Seen | None:
-    for _ in range(TRIES):
-        seen = ask()
-        if seen is not None:
-            return seen
-        typer.echo(wrong, err=True)
+    try:
+        for _ in range(TRIES):
+            seen = ask()
+            if seen is not None:
+                return seen
+            typer.echo(wrong, err=True)
+    except typer.Abort:
+        typer.echo(err=True)  # the cursor stands behind the prompt
     return None

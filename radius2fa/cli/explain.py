@@ -1,5 +1,6 @@
 """Owns `radius2fa explain`: a login rehearsed step by step, to tell why it is refused; nothing is changed by it."""
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,5 +69,8 @@ def _print_reasons(*, as_json: bool) -> None:
 
 
 def _secret(prompt: str) -> bytes:
+    """Ask for a secret without showing it, or take the next line of what is not a terminal."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n").encode()
     typed: str = typer.prompt(prompt, default="", show_default=False, hide_input=True)
     return typed.encode()

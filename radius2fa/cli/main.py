@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from radius2fa import __version__
-from radius2fa.cli import check, db, demo, explain, init, policy, serve, status, token, user
+from radius2fa.cli import check, db, demo, explain, init, policy, serve, status, token, unblocking, user
 from radius2fa.cli.opening import CONFIG, SOFTWARE, UNAVAILABLE, USAGE
 from radius2fa.config.places import CONFIG_ENVIRONMENT, CONFIG_FILE
 from radius2fa.login.ports import Unavailable
@@ -30,6 +30,7 @@ app.command()(check.check)
 app.command()(serve.serve)
 app.command()(status.status)
 app.command()(explain.explain)
+app.command()(unblocking.unblock)
 app.add_typer(policy.app, name="policy")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")

@@ -24,6 +24,7 @@ class Deed(StrEnum):
     VALIDITY = "token-validity-set"
     REMOVED = "token-removed"
     UNLOCKED = "user-unlocked"
+    UNBLOCKED = "place-unblocked"
     BYPASS_GIVEN = "bypass-given"
     BYPASS_ENDED = "bypass-ended"
     RECOVERY_CODES_MADE = "recovery-codes-made"

@@ -121,7 +121,7 @@ def open_store(
         Accounts(database, acts),
         Codes(database, keys, random, acts),
         acts,
-        Watch(database),
+        Watch(database, acts),
         database,
         settings.keep_days * DAY,
     )

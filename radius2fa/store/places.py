@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -22,6 +22,7 @@ def _hold(statement: sqlite.Insert | postgresql.Insert) -> ReturningInsert[*tupl
 
 
 _HOLD = {"sqlite": _hold(sqlite.insert(place)), "postgresql": _hold(postgresql.insert(place))}
+_LOCK = select(place.c.failures, place.c.blocked_until).where(place.c.place == bindparam("where")).with_for_update()
 _THIS = update(place).where(place.c.place == bindparam("where"))
 _COUNT = _THIS.values(
     {name: bindparam(f"new_{name}") for name in ("failures", "blocked_until", "failure_digest", "failure_at")}
@@ -51,6 +52,15 @@ def count(connection: Connection, miss: Miss, digest: bytes, when: float) -> Non
             "new_failure_at": when,
         },
     )
+
+
+def lock(connection: Connection, where: str) -> Failures | None:
+    """Hold the place's row until the end of the transaction, and return its failures; None if there is no such place.
+
+    Its name is storable.
+    """
+    row = connection.execute(_LOCK, {"where": where}).first()
+    return None if row is None else Failures(*row)
 
 
 def forget(connection: Connection, where: str) -> None:

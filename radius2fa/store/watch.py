@@ -1,4 +1,4 @@
-"""Owns the look at all people at once, for whoever keeps watch: which codes are out, who is tried, how logins end."""
+"""Owns the view of all people at once, for whoever keeps watch: codes that are out, blocked places, how logins end."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,11 @@ from radius2fa.login.lockout import Failures
 from radius2fa.login.ports import Result
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind
+from radius2fa.store import places
+from radius2fa.store.acts import Acts, Deed
 from radius2fa.store.codes import Temporary
 from radius2fa.store.database import Database
+from radius2fa.store.journal import storable
 from radius2fa.store.schema import account, journal, place, token
 
 _TEMPORARY = (
@@ -71,11 +74,12 @@ class Ends:
 
 
 class Watch:
-    """Looks at the whole. Times are Unix seconds. Every method may raise Unavailable."""
+    """Looks at the whole, and ends the block of a place. Times are Unix seconds. Every method may raise Unavailable."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the database."""
+    def __init__(self, database: Database, acts: Acts) -> None:
+        """Take the database, and the book of acts."""
         self._database = database
+        self._acts = acts
 
     def temporary(self, when: float) -> tuple[OnLoan, ...]:
         """Return the temporary codes that are in force at `when`, by name and end."""
@@ -86,6 +90,22 @@ class Watch:
         """Return the places that are blocked at `when`, by name."""
         rows = self._database.read(lambda connection: connection.execute(_BLOCKED, {"when": when}).all())
         return tuple(Blocked(where, Failures(count, until)) for where, count, until in rows)
+
+    def unblock(self, where: str, when: float) -> Failures | None:
+        """Forget the failures of a place if it is blocked at `when`.
+
+        Returns those that it had, blocked or not; None if there is no such place.
+        """
+        where = storable(where)
+
+        def job(connection: Connection) -> Failures | None:
+            past = places.lock(connection, where)
+            if past is not None and past.blocked(when):
+                places.forget(connection, where)
+                self._acts.write(connection, Deed.UNBLOCKED, when, detail=where)
+            return past
+
+        return self._database.write(job)
 
     def ends(self, since: float) -> tuple[Ends, ...]:
         """Return how the logins after `since` ended."""

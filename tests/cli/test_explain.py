@@ -1,6 +1,10 @@
 """`radius2fa explain` on a real slapd and a real store."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,3 +199,31 @@ def test_every_reason_is_listed_with_its_remedy(desk: Helpdesk) -> None:
     assert desk.knows("explain", "--reasons") == {reason.value: reason.remedy for reason in Reason}
     printed = desk.says("explain", "--reasons")
     assert all(reason.value in printed for reason in Reason)
+
+
+def test_on_a_terminal_neither_password_nor_code_is_shown_while_it_is_typed(desk: Helpdesk) -> None:
+    add_seed(desk, "alice")
+    ours, theirs = pty.openpty()
+    command = [Path(sys.executable).with_name("radius2fa"), "--config", desk.config, "explain", "alice"]
+    with subprocess.Popen(
+        [*command, "--client", "vpn"], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as it:
+        os.close(theirs)
+        shown = until(ours, b"Password: ")
+        os.write(ours, b"typed-for-nobody\n")
+        shown += until(ours, b"none): ")
+        os.write(ours, b"000000\n")
+        shown += until(ours, b"REFUSED")
+        assert it.wait(30) == 1
+    os.close(ours)
+    assert b"wrong-code" in shown
+    assert b"typed-for-nobody" not in shown
+    assert b"000000" not in shown
+
+
+def until(terminal: int, words: bytes) -> bytes:
+    """Read what is shown on a terminal until these words have been."""
+    shown = b""
+    while words not in shown:
+        shown += os.read(terminal, 4096)
+    return shown

@@ -5,6 +5,7 @@ Every secret here is a canary that occurs nowhere else. They are driven through 
 
 import base64
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from radius2fa.otp.token import YubiKey
 from tests.end_to_end.house import House, Ready, client, directory_section
 from tests.end_to_end.people import hotp_codes, new_seed
 from tests.end_to_end.radius import ACCEPT, CHALLENGE, REJECT, STATE, Nas
+from tests.otp.touched import touched
 from tests.radius import wire
 from tests.servers.program import Section
 from tests.servers.slapd import Slapd, person_dn, person_ldif
@@ -31,6 +34,10 @@ CLIENTS = (
     {**client("challenge", "127.0.0.2", code="challenge"), "secret": SHARED_SECRET},
     {**client("ascii", "127.0.0.3", charset="ascii"), "secret": SHARED_SECRET},
 )
+
+# Whoever has no token may bring a YubiKey, so that what is typed is looked for in the stock.
+ADOPTION: Section = {"name": "adoption", "clients": ["challenge"], "adopt_yubikeys": True}
+PSKC = Path(__file__).parents[1] / "vectors" / "pskc"
 
 Forms = Mapping[str, bytes]
 
@@ -61,6 +68,12 @@ def canaries(ready: Ready) -> dict[str, bytes]:
         "master key": base64.b64decode(master),
         "master key, as written": master.encode(),
         "seed": new_seed(),
+        "seed of a fob": new_seed(),
+        "seed that is rejected": new_seed(),
+        "AES key": os.urandom(16),
+        "private id": os.urandom(6),
+        "key of a PSKC file": os.urandom(32),
+        "password of a PSKC file": b"canary-transport-3Hn",
     }
 
 
@@ -73,7 +86,7 @@ def leaked(text: bytes, canaries: Mapping[str, bytes]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def frail_slapd() -> Iterator[Slapd]:
-    seed = person_ldif("canary", PASSWORD) + person_ldif("service", BIND_PASSWORD)
+    seed = person_ldif("canary", PASSWORD) + person_ldif("heir", PASSWORD) + person_ldif("service", BIND_PASSWORD)
     with Slapd(seed=seed) as slapd:
         yield slapd
 
@@ -83,7 +96,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, frail_slapd: Slapd, ready: R
     service: Section = {"bind_dn": person_dn("service"), "bind_password": BIND_PASSWORD}
     directory = directory_section(frail_slapd, cache_seconds=0, **service)
     folder = tmp_path_factory.mktemp("secrets")
-    with House(folder, frail_slapd, ready, clients=CLIENTS, directory=directory, level="debug") as house:
+    more = [("[[policy]]", ADOPTION)]
+    with House(folder, frail_slapd, ready, clients=CLIENTS, directory=directory, more=more, level="debug") as house:
         yield house
 
 
@@ -94,6 +108,9 @@ def said(house: House, canaries: dict[str, bytes]) -> dict[str, bytes]:
     codes = hotp_codes(canaries["seed"], digits=8)
     canaries.update({f"code {number}": code for number, code in enumerate(codes[:12])})
     walk_logins(house, codes, canaries)
+    printed += walk_imports(house, canaries)
+    walk_yubikey(house, canaries)
+    printed += walk_issued_codes(house, canaries)
     database = database_octets(house)  # while a challenge waits
     printed += walk_breakdowns(house, codes)
     printed += walk_commands(house)
@@ -143,6 +160,72 @@ def walk_logins(house: House, codes: list[bytes], canaries: dict[str, bytes]) ->
         ask(asking, canaries, "waiting State")
 
 
+def walk_imports(house: House, canaries: dict[str, bytes]) -> str:
+    """A fob and a YubiKey come in, a row is rejected, and two files stay closed to what is given to open them."""
+    folder = house.program.folder
+    fobs = f"FOB-1,{canaries['seed of a fob'].hex()},hotp,8\nFOB-2,{canaries['seed that is rejected'].hex()},hotp,9\n"
+    keys = f"17,ddddgciilcjk,{canaries['private id'].hex()},{canaries['AES key'].hex()},,,,\n"
+    files = {
+        "fobs.csv": fobs.encode(),
+        "keys.csv": keys.encode(),
+        "key": canaries["key of a PSKC file"].hex().encode(),
+        "password": canaries["password of a PSKC file"],
+    }
+    for name, text in files.items():
+        (folder / name).write_bytes(text)
+    rejecting = ("token", "import", str(folder / "fobs.csv"))
+    refused = [
+        ("token", "import", str(PSKC / "aes256.xml"), "--key-file", str(folder / "key")),
+        ("token", "import", str(PSKC / "pbkdf2.xml"), "--password-file", str(folder / "password")),
+    ]
+    printed = printed_by(house, ("token", "import", str(folder / "keys.csv"), "--dry-run"))
+    printed += printed_by(house, ("token", "import", str(folder / "keys.csv")))
+    printed += printed_by(house, rejecting, *refused, expect=1)
+    printed += printed_by(house, ("token", "assign", "FOB-1", "canary"), ("token", "list", "--unassigned", "--json"))
+    return printed
+
+
+def walk_yubikey(house: House, canaries: dict[str, bytes]) -> None:
+    """The imported fob answers; the imported YubiKey is adopted, used again, out of date, broken, and left waiting."""
+    for number, code in enumerate(hotp_codes(canaries["seed of a fob"], digits=8)[:2]):
+        canaries[f"code {number} of the fob"] = code
+    key = YubiKey("", "ddddgciilcjk", canaries["AES key"], canaries["private id"])
+    for session in range(1, 5):
+        canaries[f"touch {session}"] = touched(key, 1, session)[len(key.public_id) :]
+    touch = {session: key.public_id.encode() + canaries[f"touch {session}"] for session in range(1, 5)}
+    with house.nas("appended") as nas, house.nas("challenge") as asking:
+        assert nas.login("canary", PASSWORD + canaries["code 0 of the fob"]).code == ACCEPT
+        states = [asking.login("heir", PASSWORD).answer.one(STATE) for _ in range(3)]
+        assert asking.login("heir", touch[2], state=states[0]).code == ACCEPT
+        assert asking.login("heir", touch[1], state=states[1]).code == REJECT
+        assert asking.login("heir", touch[4][:-1] + b"c", state=states[2]).code == REJECT
+        assert nas.login("heir", PASSWORD + touch[2].upper()).code == REJECT
+        assert nas.login("heir", WRONG_PASSWORD + touch[3]).code == REJECT
+        assert asking.login("heir", PASSWORD + touch[3]).code == CHALLENGE
+
+
+def walk_issued_codes(house: House, canaries: dict[str, bytes]) -> str:
+    """Recovery codes and a temporary one are made (and shown, once), used, used again, rehearsed and revoked."""
+    with ThreadPoolExecutor(2) as pool:
+        commands = [("user", "recovery-codes", "canary", "--json"), ("user", "temp-code", "canary", "--json")]
+        lists, made = (json.loads(done.stdout) for done in pool.map(lambda each: house.program.run(*each), commands))
+    for number, code in enumerate(lists["codes"]):
+        canaries[f"recovery code {number}"] = code.encode()
+        canaries[f"recovery code {number}, without its hyphen"] = code.replace("-", "").encode()
+    canaries["temporary code"] = made["code"].encode()
+    with house.nas("appended") as nas:
+        for name in ("recovery code 0", "recovery code 1, without its hyphen", "temporary code"):
+            assert nas.login("canary", PASSWORD + canaries[name]).code == ACCEPT
+            assert nas.login("canary", PASSWORD + canaries[name]).code == REJECT
+    typed = f"{PASSWORD.decode()}\n{lists['codes'][2]}\n"
+    rehearsed = house.program.run("explain", "canary", "--client", "appended", stdin=typed)
+    return (
+        rehearsed.stdout
+        + rehearsed.stderr
+        + printed_by(house, ("user", "temp-code", "canary", "--revoke"), ("user", "show", "canary", "--json"))
+    )
+
+
 def ask(asking: Nas, canaries: dict[str, bytes], name: str) -> bytes:
     asked = asking.login("canary", PASSWORD)
     assert asked.code == CHALLENGE
@@ -176,12 +259,18 @@ def walk_breakdowns(house: House, codes: list[bytes]) -> str:
 
 
 def walk_commands(house: House) -> str:
-    token = house.query("SELECT id FROM token")[0][0]
+    token = own_token(house)
     printed = printed_by(
         house, ("check",), ("user", "show", "canary"), ("token", "list", "--json"), ("token", "show", token)
     )
     failed = house.program.run("token", "resync", token, stdin="11111111\n22222222\n", expect=1)
     return printed + failed.stdout + failed.stderr
+
+
+def own_token(house: House) -> str:
+    """The token that was added by hand."""
+    ((token,),) = house.query("SELECT id FROM token WHERE kind = 'hotp' AND serial IS NULL")
+    return str(token)
 
 
 def printed_by(house: House, *commands: tuple[str, ...], expect: int = 0) -> str:
@@ -193,13 +282,12 @@ def printed_by(house: House, *commands: tuple[str, ...], expect: int = 0) -> str
 def walk_a_bug(house: House, codes: list[bytes]) -> str:
     """A row that the program never writes makes it stumble, in the server and in a command."""
     with closing(sqlite3.connect(house.program.database)) as connection:
-        connection.execute("UPDATE token SET digits = 7")
+        connection.execute("UPDATE token SET digits = 7 WHERE kind = 'hotp'")
         connection.commit()
     with house.nas("appended") as nas:
         nas.send(nas.request("canary", PASSWORD + codes[3]))
         house.program.wait_for(lambda line: line.get("why") == "internal-error")
-    token = house.query("SELECT id FROM token")[0][0]
-    failed = house.program.run("token", "qr", token, expect=70)
+    failed = house.program.run("token", "qr", own_token(house), expect=70)
     assert "a fault of the program" in failed.stderr
     return failed.stdout + failed.stderr
 
@@ -235,6 +323,7 @@ def test_every_path_was_walked(said: dict[str, bytes], house: House) -> None:
         "no-such-user",
         "bad-name",
         "state-unknown",
+        "wrong-code",
     }
     assert {str(line["why"]) for line in house.program.events("dropped")} == {
         "no-message-authenticator",
@@ -242,7 +331,7 @@ def test_every_path_was_walked(said: dict[str, bytes], house: House) -> None:
         "backend-unavailable",
         "internal-error",
     }
-    assert len(house.program.events("accepted")) == 2
+    assert len(house.program.events("accepted")) == 2 + 2 + 3
     assert b"a fault of the program" in said["commands"]
 
 
