@@ -67,8 +67,8 @@ _REMEDIES = {
     Reason.KIND_NOT_ALLOWED: "The code is right, but the policy does not allow this kind of token here: use another "
     "token, or change `kinds` of the policy.",
     Reason.LOCKED_OUT: "Too many wrong attempts: wait, or use `radius2fa user unlock`.",
-    Reason.ADDRESS_BLOCKED: "Too many names that do not exist were tried from this address: wait, and look there for "
-    "whoever is guessing.",
+    Reason.ADDRESS_BLOCKED: "Too many names that do not exist were tried from this address: look there for whoever is "
+    "guessing, and wait, or use `radius2fa unblock`.",
     Reason.DENIED: "The policy lets nobody in here: see `radius2fa policy test` for the rule and why it matched.",
     Reason.NOT_IN_GROUP: "The user is in none of the groups that the policy requires: add them to one of "
     "these in the directory.",

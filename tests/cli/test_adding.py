@@ -1,5 +1,6 @@
 import base64
 import re
+import signal
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -105,10 +106,9 @@ def test_a_seed_comes_from_standard_input(desk: Helpdesk) -> None:
 def test_a_first_code_is_burned(desk: Helpdesk, seed_file: str) -> None:
     [code] = codes_now(TOKEN)
     output = desk.says("token", "add", "alice", "--seed-file", seed_file, "--confirm", typed=f"{code[:3]} {code[3:]}\n")
-    assert output.endswith("The code is right: the token is enabled.\n")
+    assert output.endswith(f"The code is right.\nToken {id_in(output)} for alice: TOTP SHA1, 6 digits, 30 s.\n")
     row = desk.knows("token", "show", id_in(output))
     assert row["active"] is True
-    assert row["last_used"] is not None
     assert oathtool.codes(TOKEN, row["counter"] - 1) == [code.encode()]
 
 
@@ -118,7 +118,7 @@ def test_a_person_confirms_with_the_secret_that_was_shown(desk: Helpdesk) -> Non
         secret = next(line.removeprefix("Secret: ") for line in program.stdout if line.startswith("Secret: "))
         token = Token("t", Kind.TOTP, base64.b32decode(secret.replace(" ", "").strip()))
         output, errors = program.communicate(codes_now(token)[0] + "\n", timeout=30)
-    assert output.endswith("The code is right: the token is enabled.\n")
+    assert "The code is right.\n" in output
     assert errors == ""
     assert program.returncode == 0
 
@@ -131,14 +131,37 @@ def test_a_wrong_first_code_may_be_corrected(desk: Helpdesk, seed_file: str) -> 
     assert [row["active"] for row in desk.knows("token", "list")] == [True]
 
 
-def test_after_three_wrong_codes_the_token_stays_disabled(desk: Helpdesk, seed_file: str) -> None:
+def test_after_three_wrong_codes_nothing_is_added(desk: Helpdesk, slapd: Slapd, seed_file: str) -> None:
     typed = lines([*codes_now(TOKEN, ahead=500, more=2), *codes_now(TOKEN)])
     result = desk.run("token", "add", "alice", "--seed-file", seed_file, "--confirm", typed=typed)
     assert result.exit_code == 1
-    assert "the token stays disabled" in result.stderr
-    assert [row["active"] for row in desk.knows("token", "list")] == [False]
+    assert result.stderr.endswith(
+        "radius2fa: nothing was added, for want of a right code: compare the seed, and the kind and form of the codes, "
+        "with the token, see that the clocks are right, and run the command again\n"
+    )
+    assert "Token " not in result.stdout
+    require_nothing(desk, slapd)
+
+
+def test_whoever_breaks_off_has_no_token(desk: Helpdesk, slapd: Slapd) -> None:
+    with desk.asked("shows: ", "token", "add", "alice", "--confirm") as program:
+        require_nothing(desk, slapd)  # nor while the prompt waits
+        program.send_signal(signal.SIGINT)
+        output, errors = program.communicate(timeout=30)
+    assert (program.returncode, output) == (1, "")
+    assert errors == (
+        "\nradius2fa: nothing was added, for want of a right code: delete the token from the app, see that the clocks "
+        "are right, and run the command again\n"
+    )
+    require_nothing(desk, slapd)
+
+
+def require_nothing(desk: Helpdesk, slapd: Slapd) -> None:
+    """Return if nothing is known of Alice or of any token, and nothing was done."""
     with desk.store() as store:
-        assert [act.what for act in store.acts.recent(None, 9)] == ["token-added"]  # it has never been enabled
+        assert store.tokens.list() == ()
+        assert store.accounts.get(slapd.entry_uuid("alice")) is None
+        assert store.acts.recent(None, 9) == ()
 
 
 def test_a_button_is_confirmed_by_one_of_its_next_codes(desk: Helpdesk, seed_file: str) -> None:
@@ -195,11 +218,29 @@ def test_a_person_has_at_most_eight_active_tokens(desk: Helpdesk) -> None:
     assert (result.exit_code, result.stderr) == (1, refusal.format("alice"))
 
 
-def test_a_serial_number_is_given_once(desk: Helpdesk) -> None:
+@pytest.mark.parametrize("confirm", [[], ["--confirm"]], ids=["at once", "with --confirm"])
+def test_a_serial_number_is_given_once(desk: Helpdesk, confirm: list[str]) -> None:
     add(desk, "alice", "--serial", "00\x1b42")
-    result = desk.run("token", "add", "bob", "--serial", "00\x1b42")
-    assert result.exit_code == 1
+    result = desk.run("token", "add", "bob", "--serial", "00\x1b42", *confirm)
+    assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "radius2fa: a token with the serial 00\\x1b42 exists already\n"
+
+
+def test_no_code_is_asked_for_where_there_is_no_room(desk: Helpdesk) -> None:
+    for _ in range(8):
+        add(desk, "alice")
+    result = desk.run("token", "add", "alice", "--confirm")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("radius2fa: alice has 8 active tokens, which is the most: ")
+
+
+def test_a_serial_number_that_somebody_was_given_meanwhile_is_theirs(desk: Helpdesk, seed_file: str) -> None:
+    arguments = ("token", "add", "alice", "--seed-file", seed_file, "--serial", "0042", "--confirm")
+    with desk.asked("shows: ", *arguments) as program:
+        bobs = add(desk, "bob", "--serial", "0042")
+        _, errors = program.communicate(lines(codes_now(TOKEN)), timeout=30)
+    assert (program.returncode, errors) == (1, "radius2fa: a token with the serial 0042 exists already\n")
+    assert [row["id"] for row in desk.knows("token", "list")] == [bobs]
 
 
 # validity
@@ -249,12 +290,12 @@ def test_a_touch_confirms_a_yubikey(desk: Helpdesk) -> None:
     file.write_text(YUBIKEY_SECRET)
     output = desk.says("token", "add", "alice", *YUBIKEY[:-1], str(file), "--confirm", typed=TOUCH_2.upper() + "\n")
     assert "Touch the YubiKey: " in output
-    assert output.endswith("The code is right: the token is enabled.\n")
+    assert output.endswith(f"The code is right.\nToken {id_in(output)} for alice: YubiKey {PUBLIC_ID}.\n")
     row = desk.knows("token", "show", id_in(output))
     assert (row["state"], row["counter"]) == ("active", (1 << 8 | 2) + 1)
 
 
-def test_the_touch_of_another_yubikey_confirms_nothing(desk: Helpdesk) -> None:
+def test_the_touch_of_another_yubikey_confirms_nothing(desk: Helpdesk, slapd: Slapd) -> None:
     file = desk.config.with_name("secret")
     file.write_text(YUBIKEY_SECRET)
     stranger = "ddddgciilcjkjhlifidginuirlhgidcvbfnutjnibldi"
@@ -262,7 +303,11 @@ def test_the_touch_of_another_yubikey_confirms_nothing(desk: Helpdesk) -> None:
     result = desk.run("token", "add", "alice", *YUBIKEY[:-1], str(file), "--confirm", typed=typed)
     assert result.exit_code == 1
     assert result.stderr.startswith("This is no code of this YubiKey, or has been used before.\n" * 3)
-    assert [row["state"] for row in desk.knows("token", "list")] == ["disabled"]
+    assert result.stderr.endswith(
+        "radius2fa: nothing was added, for want of a right code: compare the public id, the private id and the key "
+        "with those of the slot that was touched, and run the command again\n"
+    )
+    require_nothing(desk, slapd)
 
 
 def test_a_public_id_is_given_once(desk: Helpdesk) -> None:
@@ -272,6 +317,9 @@ def test_a_public_id_is_given_once(desk: Helpdesk) -> None:
         1,
         f"radius2fa: a token with the public id {PUBLIC_ID} exists already\n",
     )
+    result = desk.run("token", "add", "bob", *YUBIKEY, "--serial", "4711", "--confirm", typed=YUBIKEY_SECRET)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"radius2fa: a token with the serial 4711 or the public id {PUBLIC_ID} exists already\n"
 
 
 @pytest.mark.parametrize(

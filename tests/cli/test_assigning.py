@@ -82,14 +82,16 @@ def test_what_keeps_an_assigned_token_from_answering_is_said(desk: Helpdesk) -> 
     assert desk.says("token", "assign", token_id, "alice").endswith("30 s. It is disabled.\n")
 
 
-def test_nobody_is_assigned_a_ninth_active_token(desk: Helpdesk) -> None:
+@pytest.mark.parametrize("confirm", [[], ["--confirm"]], ids=["at once", "with --confirm"])
+def test_nobody_is_assigned_a_ninth_active_token(desk: Helpdesk, confirm: list[str]) -> None:
     token_id = in_stock(desk)
-    for _ in range(8):
-        add(desk, "alice")
-    result = desk.run("token", "assign", token_id, "alice")
-    assert result.exit_code == 1
+    tokens = [add(desk, "alice") for _ in range(8)]
+    result = desk.run("token", "assign", token_id, "alice", *confirm)
+    assert (result.exit_code, result.stdout) == (1, "")  # nothing was asked
     assert result.stderr.startswith("radius2fa: alice has 8 active tokens, which is the most: ")
     assert desk.knows("token", "show", token_id)["state"] == "in stock"
+    desk.says("token", "disable", tokens[0])
+    desk.says("token", "assign", token_id, "alice", *confirm, typed=lines(codes_now(TOKEN)))
 
 
 # --confirm
@@ -134,6 +136,16 @@ def test_wrong_codes_leave_the_token_in_the_stock(desk: Helpdesk, kind: str) -> 
     row = desk.knows("token", "show", token_id)
     assert (row["user"], row["state"], row["counter"]) == (None, "in stock", 0)
     assert deeds(desk)[0] == "token-unassigned"  # it was never assigned, not for a moment
+
+
+def test_whoever_breaks_off_leaves_the_token_in_the_stock(desk: Helpdesk) -> None:
+    token_id = in_stock(desk)
+    result = desk.run("token", "assign", token_id, "alice", "--confirm", typed="000000\n")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"This is not a code of the token at this time.\n\nradius2fa: token {token_id} stays in the stock\n"
+    )
+    assert desk.knows("token", "show", token_id)["state"] == "in stock"
 
 
 def test_a_disabled_token_confirms_nothing(desk: Helpdesk) -> None:

@@ -27,7 +27,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_the_help_names_every_command(arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 0
-    for command in ("demo", "init", "check", "serve", "token", "user", "db"):
+    for command in ("demo", "init", "check", "serve", "status", "explain", "unblock", "policy", "token", "user", "db"):
         assert f"│ {command} " in done.stdout
 
 

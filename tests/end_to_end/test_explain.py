@@ -104,22 +104,11 @@ def recovered(house: House, person: Person) -> Typed:
     return Typed(person.uid, person.password, code.encode())
 
 
-def temporary(house: House, person: Person) -> Typed:
-    now = time.time()
-    code = house.store.codes.new_temporary(person.subject, person.uid, until=now + 600, uses=1, when=now)
-    return Typed(person.uid, person.password, code.encode())
-
-
 def touching(house: House, person: Person) -> Typed:
     """A code of Yubico's test vectors."""
     aes, private = bytes.fromhex("000102030405060708090a0b0c0d0e0f"), bytes.fromhex("010203040506")
     house.give(person, YubiKey(f"key of {person.uid}", "ccccccccnnnn", aes, private))
     return Typed(person.uid, person.password, b"ccccccccnnnn" + b"dvgtiblfkbgturecfllberrvkinnctnn")
-
-
-def member(house: House, person: Person) -> Typed:
-    house.slapd.change(f"dn: {group_dn('explained')}\nchangetype: modify\nadd: member\nmember: {person.dn}\n")
-    return Typed(person.uid, person.password, person.codes[0])
 
 
 def out_of_step(house: House, person: Person) -> Typed:  # noqa: ARG001 - as every scene
@@ -132,20 +121,14 @@ SCENES = {
     "either": Scene(plain, "accept", "hotp", "either"),
     "a YubiKey": Scene(touching, "accept", "yubikey", "keys"),
     "a recovery code": Scene(recovered, "accept", "recovery"),
-    "a temporary code": Scene(temporary, "accept", "temporary", "challenge", token=False),
     "a bypass": Scene(bypassed, "accept", "bypass"),
     "in the office": Scene(lambda _, p: Typed(p.uid, p.password, source=OFFICE), "accept", "off", token=False),
-    "a member": Scene(member, "accept", "hotp", "members"),
     "no code yet": Scene(lambda _, p: Typed(p.uid, p.password), "challenge", None, "challenge"),
     "a wrong code": Scene(lambda _, p: Typed(p.uid, p.password, p.wrong_code()), "reject", "wrong-code"),
-    "a wrong answer": Scene(lambda _, p: Typed(p.uid, p.password, p.wrong_code()), "reject", "wrong-code", "challenge"),
     "no code": Scene(lambda _, p: Typed(p.uid, p.password), "reject", "no-code"),
     "a used code": Scene(used, "reject", "code-already-used"),
     "out of step": Scene(out_of_step, "reject", "token-out-of-step"),
     "a wrong password": Scene(lambda _, p: Typed(p.uid, b"wrong", p.codes[0]), "reject", "wrong-password"),
-    "a wrong first leg": Scene(
-        lambda _, p: Typed(p.uid, b"wrong", p.codes[0]), "reject", "wrong-password", "challenge"
-    ),
     "nobody": Scene(lambda _, p: Typed("un" + p.uid, p.password, b"123456"), "reject", "no-such-user"),
     "no token": Scene(lambda _, p: Typed(p.uid, p.password, b"123456"), "reject", "no-token", token=False),
     "locked": Scene(locked, "reject", "locked-out"),

@@ -245,13 +245,17 @@ def test_too_many_unknown_names_keep_an_address_out_of_both_nodes(target: Target
     assert target.ends(Login(person.uid, person.password + person.codes[1])) == [ACCEPT], "from nowhere in particular"
 
 
-def test_an_address_comes_in_again_when_its_time_is_over(target: Target) -> None:
+@pytest.mark.parametrize("how", ["by itself", "by hand"])
+def test_an_address_comes_in_again_when_its_time_is_over_or_the_helpdesk_says_so(target: Target, how: str) -> None:
     person, here = target.person, "198.51.100.3"
-    target.all_at_once(unknown("second", UNKNOWN, here))
+    target.all_at_once(unknown(f"second {how}", UNKNOWN, here))
     right = Login(person.uid, person.password + person.codes[0], source=here)
     assert target.ends(right, right) == [REJECT] * 2
 
-    target.nodes.query("UPDATE place SET blocked_until = blocked_until - 60 WHERE place = ?", f"from {here}")
+    if how == "by hand":
+        target.nodes.programs[1].run("unblock", here)
+    else:  # as if the clock had gone on
+        target.nodes.query("UPDATE place SET blocked_until = blocked_until - 60 WHERE place = ?", f"from {here}")
 
     assert target.ends(right) == [ACCEPT]
     assert target.nodes.query("SELECT failures FROM place WHERE place = ?", f"from {here}") == [(0,)]

@@ -157,6 +157,15 @@ def test_before_the_date_a_wrong_password_is_still_wrong(house: House) -> None:
     assert (house.last(bare.uid)[1], house.failures(bare)) == ("wrong-password", 1)
 
 
+def test_before_the_date_whoever_waits_for_their_token_needs_none(house: House) -> None:
+    """A token that is going to be valid some day is sent by post, perhaps."""
+    alice = house.person()
+    assert house.store.tokens.set_valid(alice.token, time.time() + 3600, None)
+
+    assert by_password(house, "before", alice).name == ACCEPTED
+    assert house.last(alice.uid) == ("accept", None, "not-enrolled", "rollout")
+
+
 def test_before_the_date_a_client_that_asks_does_so_after_a_wrong_password(house: House) -> None:
     """That somebody needs no code shows only to whoever knows the password."""
     bare, enrolled = house.person(token=False), house.person()
@@ -208,6 +217,21 @@ def test_at_an_address_of_the_network_the_password_is_enough(house: House) -> No
     assert house.radclient("place", alice.uid, b"wrong", *INSIDE[0]).name == REFUSED
     assert house.radclient("place", alice.uid, alice.typed(), *INSIDE[0]).name == ACCEPTED, "a code may be typed"
     assert house.last(alice.uid) == ("accept", None, "hotp", "office")
+
+
+def test_a_wrong_password_that_a_device_repeats_comes_to_the_directory_once(house: House) -> None:
+    """Where no code stands before it, the directory would lock the account."""
+    alice = house.person()
+    here = INSIDE[0]
+
+    for _ in range(6):
+        assert house.radclient("place", alice.uid, b"old password", *here).name == REFUSED
+    assert house.journal(alice.uid) == [("reject", "wrong-password")] * 6
+    assert (house.slapd.binds(alice.dn), house.failures(alice)) == (1, 1)
+
+    assert house.radclient("place", alice.uid, b"another password", *here).name == REFUSED
+    assert house.slapd.binds(alice.dn) == 2
+    assert by_password(house, "place", alice, *here).name == ACCEPTED
 
 
 @pytest.mark.parametrize("told", OUTSIDE, ids=str)

@@ -1,6 +1,7 @@
 from radius2fa.login.lockout import Failures, LockoutRules, place_rules
 from radius2fa.login.ports import Burn, Miss, Record, Result, Success
 from radius2fa.login.reason import Reason
+from radius2fa.store.acts import Act, Deed
 from radius2fa.store.codes import Temporary
 from radius2fa.store.engine import Store
 from radius2fa.store.watch import Blocked, Ends, OnLoan
@@ -31,13 +32,45 @@ def test_temporary_codes_are_in_force_while_they_last_and_have_uses_left(store: 
     assert store.watch.temporary(2000.0) == ()
 
 
+def try_names(store: Store, place: str, rules: LockoutRules, *names: str) -> None:
+    for name in names:
+        store.ledger.refuse(record(1000.0, Result.REJECT, Reason.NO_SUCH_USER), Miss(place, name, rules), None)
+
+
 def test_places_are_blocked_until_their_delay_is_over(store: Store) -> None:
-    for name in ("x", "y"):
-        miss = Miss("from 192.0.2.7", name, RULES.address)
-        store.ledger.refuse(record(1000.0, Result.REJECT, Reason.NO_SUCH_USER), miss, None)
-    store.ledger.refuse(record(1000.0, Result.REJECT, Reason.NO_SUCH_USER), Miss("by vpn", "x", RULES.client), None)
+    try_names(store, "from 192.0.2.7", RULES.address, "x", "y")
+    try_names(store, "by vpn", RULES.client, "x")
     assert store.watch.blocked(1599.0) == (Blocked("from 192.0.2.7", Failures(2, 1600.0)),)
     assert store.watch.blocked(1600.0) == ()
+
+
+def test_a_block_is_ended_once_and_the_place_begins_at_nothing(store: Store) -> None:
+    for place in ("from 192.0.2.7", "from 192.0.2.8"):
+        try_names(store, place, RULES.address, "x", "y")
+    assert store.watch.unblock("from 192.0.2.7", 1599.0) == Failures(2, 1600.0)
+    assert store.watch.blocked(1599.0) == (Blocked("from 192.0.2.8", Failures(2, 1600.0)),)
+    assert store.watch.unblock("from 192.0.2.7", 1599.0) == Failures(0, 0.0)
+    try_names(store, "from 192.0.2.7", RULES.address, "y")  # the last one again, and yet the first
+    assert store.watch.unblock("from 192.0.2.7", 1599.0) == Failures(1, 0.0)
+    assert store.acts.recent(None, 9) == (Act(1599.0, "server", Deed.UNBLOCKED, detail="from 192.0.2.7"),)
+
+
+def test_what_is_not_blocked_keeps_its_count(store: Store) -> None:
+    try_names(store, "from 192.0.2.7", RULES.address, "x", "y")
+    for _ in range(2):
+        assert store.watch.unblock("from 192.0.2.7", 1600.0) == Failures(2, 1600.0)
+    assert store.acts.recent(None, 9) == ()
+
+
+def test_a_place_that_nothing_was_tried_from_is_none(store: Store) -> None:
+    assert store.watch.unblock("from 192.0.2.7", 1000.0) is None
+    assert store.watch.unblock("from \0\udcff", 1000.0) is None
+    assert store.acts.recent(None, 9) == ()
+
+
+def test_a_place_is_found_by_what_the_client_sent_of_it(store: Store) -> None:
+    try_names(store, "from \udcff", RULES.address, "x", "y")
+    assert store.watch.unblock("from \udcff", 1000.0) == Failures(2, 1600.0)
 
 
 def test_the_ends_of_logins_are_counted_since_a_time(store: Store) -> None:
