@@ -5,8 +5,8 @@ follows, then the burn of the code, which has been committed before the Accept i
 """
 
 from radius2fa.login.attempt import Accept, Attempt, Challenge, CodeMode, Outcome, Reject
-from radius2fa.login.case import Case, Doubt, House, Proof
-from radius2fa.login.ports import BindResult, Entry, Failure, Held, Ledger, Miss, Record, Result, Success
+from radius2fa.login.case import Case, Doubt, House, Proof, Visit
+from radius2fa.login.ports import BindResult, Failure, Held, Ledger, Miss, Record, Result, Success
 from radius2fa.login.proof import prove
 from radius2fa.login.reason import Reason
 
@@ -64,7 +64,7 @@ def _first_leg(attempt: Attempt, ledger: Ledger) -> Held | None:
 
 
 def _check_password(case: Case, proof: Proof) -> Doubt | None:
-    """Bind once, but not twice with the same wrong password that nothing but itself stands for.
+    """Bind once, and not again with what the directory has just refused.
 
     An empty password is never sent: to a directory it is no password, and some answer yes to it (RFC 4513
     section 5.1.2). The code stays unburned, so that a typing error costs no 30 seconds; but a wrong password counts,
@@ -72,8 +72,9 @@ def _check_password(case: Case, proof: Proof) -> Doubt | None:
     """
     if not proof.password:
         return Doubt(Reason.EMPTY_PASSWORD, proof.visit, proof.token, counts=True)
-    if proof.burn is None and _was_just_wrong(case, proof):
-        return Doubt(Reason.WRONG_PASSWORD, proof.visit, counts=True)
+    wrong = Doubt(Reason.WRONG_PASSWORD, proof.visit, proof.token, counts=True)
+    if _was_just_refused(case, wrong, proof.visit):
+        return wrong
     result = case.house.directory.bind(proof.visit.entry, proof.password, case.attempt.deadline)
     if result is BindResult.OK:
         return None
@@ -81,16 +82,15 @@ def _check_password(case: Case, proof: Proof) -> Doubt | None:
     return Doubt(_BIND_REFUSED[result], proof.visit, proof.token, counts=guessed)
 
 
-def _was_just_wrong(case: Case, proof: Proof) -> bool:
-    """Tell whether the same was refused a moment ago.
+def _was_just_refused(case: Case, wrong: Doubt, visit: Visit) -> bool:
+    """Tell whether the same words were a wrong password a moment ago.
 
-    Devices repeat a saved password that has been changed, and it counts once. Where no code stands before the
-    directory, it must see it once, too, or it would lock the account.
+    Devices repeat a saved password that has been changed, and clients what they got no answer to. It counts once here,
+    and the directory must see it once, or it would lock the account.
     """
-    if proof.visit.standing.failures.count == 0:
+    if visit.standing.failures.count == 0:
         return False
-    failure = _guess(case, Doubt(Reason.WRONG_PASSWORD), proof.visit.entry)
-    return case.house.ledger.repeated(failure, case.attempt.client.name, case.attempt.when)
+    return case.house.ledger.repeated(_guess(case, wrong, visit), case.attempt.client.name, case.attempt.when)
 
 
 def _may_ask(case: Case) -> bool:
@@ -120,12 +120,14 @@ def _failure(case: Case, doubt: Doubt) -> Failure | Miss | None:
         return Miss(case.place, attempt.name, house.places.address if attempt.source else house.places.client)
     if doubt.visit is None or not doubt.counts:
         return None
-    return _guess(case, doubt, doubt.visit.entry)
+    return _guess(case, doubt, doubt.visit)
 
 
-def _guess(case: Case, doubt: Doubt, entry: Entry) -> Failure:
+def _guess(case: Case, doubt: Doubt, visit: Visit) -> Failure:
     typed = (case.held.password + b"\0" if case.held else b"") + case.attempt.password
-    return Failure(entry.subject, entry.name, typed, case.house.lockout, doubt.out_of_step)
+    if doubt.reason is Reason.WRONG_PASSWORD:
+        typed = b"\0" + typed  # not the same as a code that was wrong and may be right by now; nobody types a NUL
+    return Failure(visit.entry.subject, visit.entry.name, typed, case.house.lockout, doubt.out_of_step)
 
 
 def _success(case: Case, proof: Proof) -> Success:

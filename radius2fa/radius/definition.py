@@ -82,10 +82,12 @@ def _text(kind: str, value: str | int) -> bytes:
 
     pyrad would make numbers of octets that look like digits, so those are encoded here.
     """
+    if kind == "string" and not isinstance(value, bool):
+        return str(value).encode()  # a VLAN is a number to those who write it
     if not isinstance(value, str):
         raise TypeError
     if kind == "octets" and value.startswith(_HEX):
         return bytes.fromhex(value.removeprefix(_HEX))
-    if kind in {"string", "octets"}:
+    if kind == "octets":
         return value.encode()
     return bytes(tools.EncodeAttr(kind, value))

@@ -377,6 +377,24 @@ def test_the_same_wrong_credentials_again_count_once_a_minute(world: World) -> N
     assert world.failures == 2
 
 
+def test_the_same_wrong_password_again_is_put_to_the_directory_once_a_minute(world: World) -> None:
+    world.ledger.add(Token("fob", Kind.HOTP, KEY), world.alice)
+    for _ in range(5):
+        assert world.type(b"wrong755224") == Reject(Reason.WRONG_PASSWORD)
+    assert (world.directory.binds, world.failures) == (1, 1)
+    assert world.ledger.records[-1].token == "fob"
+    assert world.type(b"wrong again755224") == Reject(Reason.WRONG_PASSWORD)
+    assert world.type(PASSWORD + b"755224") == Accept(world.alice, "fob", "hotp", "staff")
+    assert world.directory.binds == 3
+
+
+def test_a_code_that_came_too_early_and_is_right_by_now_is_no_repeated_password(world: World) -> None:
+    world.now -= 60  # the code is of the step after the next
+    assert world.type(PASSWORD + CODE) == Reject(Reason.OUT_OF_STEP)
+    world.now += 59
+    assert isinstance(world.type(PASSWORD + CODE), Accept)
+
+
 def test_failures_on_the_way_refuse_the_right_guess_at_the_last_moment(world: World) -> None:
     """A hundred guesses at once: whatever is written after the fifth failure is refused, the right code too."""
 

@@ -20,6 +20,7 @@ def wire(name: str, value: str | int) -> bytes:
     [
         ("Filter-Id", "staff", b"\x0b\x07staff"),
         ("Reply-Message", "Grüß Gott", b"\x12\x0d" + "Grüß Gott".encode()),
+        ("Tunnel-Private-Group-ID:1", 20, b"\x51\x05\x0120"),
         ("Session-Timeout", 3600, b"\x1b\x06\0\0\x0e\x10"),
         ("Session-Timeout", "3600", b"\x1b\x06\0\0\x0e\x10"),
         ("Service-Type", "Administrative-User", b"\x06\x06\0\0\0\x06"),
@@ -108,7 +109,8 @@ def test_passwords_and_keys_are_salted() -> None:
         ("Qwxyz", "a", "no dictionary knows 'Qwxyz'$"),
         ("Framed-IP-Address", "192.0.2", "Framed-IP-Address: '192.0.2' does not fit the type ipaddr$"),
         ("Framed-IP-Address", 5, "Framed-IP-Address: 5 does not fit the type ipaddr$"),
-        ("Filter-Id", 5, "Filter-Id: 5 does not fit the type string$"),
+        ("Class", 5, "Class: 5 does not fit the type octets$"),
+        ("Filter-Id", True, "Filter-Id: True does not fit the type string$"),
         ("Filter-Id", "", "Filter-Id: an attribute's value cannot be empty"),
         ("Filter-Id", "x" * 254, "Filter-Id: the value is 1 octets too long for an attribute"),
         ("Cisco-AVPair", "x" * 248, "Cisco-AVPair: the value is 1 octets too long for an attribute"),
