@@ -53,7 +53,7 @@ def unassign(token: TokenName) -> None:
         row = token_of(store, token)
         if not store.tokens.unassign(row.id):
             fail(NO, f"token {row.id} is nobody's: it is in the stock already")
-    typer.echo(f"Token {row.id} of {printable(str(row.name))} is in the stock again.")
+    typer.echo(f"Token {row.id} of {printable(str(row.name))} is in the stock again.{note(row, time.time())}")
 
 
 def _require_room(store: "Store", entry: "Entry") -> None:

@@ -5,6 +5,7 @@ import uuid
 from radius2fa.config.model import Directory
 from radius2fa.directory.operations import Found
 from radius2fa.directory.wanted import NOTHING_MORE, Wanted
+from radius2fa.login.policy import folded
 from radius2fa.login.ports import Entry, Unavailable
 
 
@@ -19,8 +20,8 @@ def entry_of(found: Found, typed: str, settings: Directory, wanted: Wanted = NOT
     """Return the person whom a search found by the name `typed`, without groups.
 
     Raises:
-        Unavailable: when the entry has not exactly one value of the id attribute, or an unusable one, or an attribute
-            of the policy's that cannot be read.
+        Unavailable: when the entry has not exactly one value of the id attribute, or an unusable one, or a name
+            or an attribute of the policy's that cannot be read.
 
     """
     values = found.attributes.get(settings.id_attribute.lower(), ())
@@ -30,7 +31,8 @@ def entry_of(found: Found, typed: str, settings: Directory, wanted: Wanted = NOT
         raise Unavailable("directory", cause)
     name, *_ = (*found.attributes.get(settings.name_attribute.lower(), ()), typed.encode())
     attributes = attributes_of(found, wanted) if wanted.attributes else {}
-    return Entry(subject, found.dn, name.decode(errors="replace"), typed, attributes=attributes)
+    names = frozenset(map(folded, own_names_of(found, settings))) if wanted.names else frozenset()
+    return Entry(subject, found.dn, name.decode(errors="replace"), typed, attributes=attributes, names=names)
 
 
 def attributes_of(found: Found, wanted: Wanted) -> dict[str, tuple[str, ...]]:
@@ -52,8 +54,10 @@ def shown_name_of(found: Found, settings: Directory) -> str:
     return values[0].decode(errors="replace") if values else found.dn
 
 
-def own_name_of(found: Found, settings: Directory) -> str:
-    """Return the entry's name as the directory has it: never as somebody typed it.
+def own_names_of(found: Found, settings: Directory) -> tuple[str, ...]:
+    """Return the entry's names as the directory has them: never as somebody typed one.
+
+    A rule for a user would be escaped by another spelling, such as user@realm.
 
     Raises:
         Unavailable: when there is none, or it is no text.
@@ -62,7 +66,7 @@ def own_name_of(found: Found, settings: Directory) -> str:
     values = _texts(found, settings.name_attribute.lower())
     if not values:
         raise Unavailable("directory", f"{found.dn!r} has no readable {settings.name_attribute}: see name_attribute")
-    return values[0]
+    return values
 
 
 def _texts(found: Found, name: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from ldap3 import NO_ATTRIBUTES, SUBTREE
 
 from radius2fa.config.model import Directory
 from radius2fa.directory.diagnosis import SIZE_LIMIT_EXCEEDED
-from radius2fa.directory.entries import own_name_of
+from radius2fa.directory.entries import own_names_of
 from radius2fa.directory.filters import GroupFilter
 from radius2fa.directory.operations import Found, Result, Search
 from radius2fa.login.dn import normal_dn
@@ -54,7 +54,7 @@ class Groups:
         raise Unavailable("directory", f"the groups of {person.dn!r} are nested more than {MOST_LEVELS} levels deep")
 
     def _user(self, person: Found) -> str:
-        return own_name_of(person, self._settings) if self._filter.takes_user else ""
+        return own_names_of(person, self._settings)[0] if self._filter.takes_user else ""
 
     def _above(self, dns: list[str], user: str, ask: Ask) -> list[str]:
         """Return the groups to which any of these belongs, each once."""

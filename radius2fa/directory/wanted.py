@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whether groups are wanted, and which attributes (their names, in any case)."""
+    """Whether groups are wanted, which attributes (their names, in any case), and whether all names of the person."""
 
     groups: bool = False
     attributes: frozenset[str] = frozenset()
+    names: bool = False
 
 
 NOTHING_MORE = Wanted()

@@ -31,8 +31,8 @@ def authenticate(attempt: Attempt, house: House) -> Outcome:
 
     doubt = _check_password(case, proof)
     if doubt is not None:
-        # Whoever needs no code is asked for one all the same after a wrong password: that they need none is a secret.
-        return _ask(case, doubt) if proof.burn is None and _may_ask(case) else _refuse(case, doubt)
+        # Asked for a code all the same: that one was right, or that none is needed, shows only with the password.
+        return _ask(case, doubt) if _may_ask(case) else _refuse(case, doubt)
 
     refusal = house.ledger.accept(_success(case, proof), _accepted(case, proof), held.state if held else None)
     if refusal is not None:
@@ -123,11 +123,15 @@ def _failure(case: Case, doubt: Doubt) -> Failure | Miss | None:
     return _guess(case, doubt, doubt.visit)
 
 
+_OF_PASSWORD = frozenset({Reason.WRONG_PASSWORD, Reason.BIND_REFUSED, Reason.EMPTY_PASSWORD})
+
+
 def _guess(case: Case, doubt: Doubt, visit: Visit) -> Failure:
     typed = (case.held.password + b"\0" if case.held else b"") + case.attempt.password
     if doubt.reason is Reason.WRONG_PASSWORD:
         typed = b"\0" + typed  # not the same as a code that was wrong and may be right by now; nobody types a NUL
-    return Failure(visit.entry.subject, visit.entry.name, typed, case.house.lockout, doubt.out_of_step)
+    entry, of_code = visit.entry, doubt.reason not in _OF_PASSWORD
+    return Failure(entry.subject, entry.name, typed, case.house.lockout, doubt.out_of_step, of_code=of_code)
 
 
 def _success(case: Case, proof: Proof) -> Success:

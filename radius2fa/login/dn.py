@@ -9,13 +9,28 @@ _PAIRS = re.compile(r"(?:\A|\+)((?:[^\\+]|\\.)*)", re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
 _SPECIAL = re.compile(r'[\\,;+="<>#]')
 
+# The attribute types that have a short name in RFC 4514 section 3, with their long names and object identifiers there.
+_TYPES = (
+    ("cn", "commonName", "2.5.4.3"),
+    ("l", "localityName", "2.5.4.7"),
+    ("st", "stateOrProvinceName", "2.5.4.8"),
+    ("o", "organizationName", "2.5.4.10"),
+    ("ou", "organizationalUnitName", "2.5.4.11"),
+    ("c", "countryName", "2.5.4.6"),
+    ("street", "streetAddress", "2.5.4.9"),
+    ("dc", "domainComponent", "0.9.2342.19200300.100.1.25"),
+    ("uid", "userId", "0.9.2342.19200300.100.1.1"),
+)
+_SHORT = {name.lower(): short for short, *names in _TYPES for name in names}
+
 
 def normal_dn(dn: str) -> str:
     r"""Return a DN as rules compare it.
 
     Directories write the comma in a name as `\2C` (OpenLDAP) or as `\,` (Active Directory), an umlaut as itself or as
-    `\C3\BC`. Values are compared as caseIgnoreMatch does (RFC 4518), of whichever attribute they are: without regard to
-    case, to compatibility forms, and to the number of spaces. Text that is no DN is returned in one case.
+    `\C3\BC`. An attribute type is written by its short name, its long one or its object identifier. Values are compared
+    as caseIgnoreMatch does (RFC 4518), of whichever attribute they are: without regard to case, to compatibility forms,
+    and to the number of spaces. Text that is no DN is returned in one case.
     """
     try:
         if _WHOLE.fullmatch(dn):
@@ -34,7 +49,12 @@ def _normal_pair(pair: str) -> str:
     attribute, equals, value = pair.partition("=")
     if not equals:
         raise ValueError("has no value")
-    return f"{attribute.strip().lower()}={_normal_value(value.lstrip())}"
+    return f"{_normal_type(attribute)}={_normal_value(value.lstrip())}"
+
+
+def _normal_type(attribute: str) -> str:
+    name = attribute.strip().lower().removeprefix("oid.")  # in front of object identifiers in RFC 2253
+    return _SHORT.get(name, name)
 
 
 def _normal_value(value: str) -> str:

@@ -14,10 +14,7 @@ def place_of(client: str, source: str, address: Address | None) -> str:
     which every machine can have as many addresses as it likes (RFC 4291 section 2.5.1, RFC 8981); what the client tells
     that is no address; or the client.
     """
-    match address:
-        case IPv4Address():
-            return f"from {address}"
-        case IPv6Address():
-            return f"from {IPv6Address(int(address) >> _INTERFACE_BITS << _INTERFACE_BITS)}/64"
-        case None:
-            return f"from {source}" if source else f"by {client}"
+    if isinstance(address, IPv6Address):
+        return f"from {IPv6Address(int(address) >> _INTERFACE_BITS << _INTERFACE_BITS)}/64"
+    where = source if address is None else str(address)
+    return f"from {where}" if where else f"by {client}"

@@ -116,11 +116,11 @@ class Rules:
 
     def choose(self, client: str, entry: Entry, address: Address | None) -> Rule:
         """Return the first rule that matches, NO_RULE if none does. `address` is the user's, if it is known."""
-        user, within = folded(entry.name), self._prefixes_of(address)
+        within = self._prefixes_of(address)
         for ready in self._of_client.get(client, self._of_others):
             rule = ready.rule
             if (
-                (rule.users is None or user in rule.users)
+                (rule.users is None or not rule.users.isdisjoint(entry.names))
                 and (rule.groups is None or not rule.groups.isdisjoint(entry.groups))
                 and (ready.prefixes is None or not ready.prefixes.isdisjoint(within))
             ):
@@ -150,7 +150,7 @@ def obstacles(rule: Rule, client: str, entry: Entry, address: Address | None) ->
     near = address is not None and any(address in network for network in rule.networks or ())
     held = {
         Condition.CLIENT: _is_for(rule, client),
-        Condition.USER: rule.users is None or folded(entry.name) in rule.users,
+        Condition.USER: rule.users is None or not rule.users.isdisjoint(entry.names),
         Condition.GROUP: rule.groups is None or not rule.groups.isdisjoint(entry.groups),
         Condition.NETWORK: rule.networks is None or near,
     }

@@ -31,8 +31,9 @@ class Entry:
     and challenges are keyed by. `name` is the directory's own spelling, for display. `typed` is the name that it was
     found by, with which the adapter can look it up afresh.
     `groups` are the DNs of the groups that they belong to, directly or through other groups, as `dn.normal_dn`
-    writes them; `attributes` are those that the policy speaks of, by their names in lower case. Both are empty where no
-    rule asks for them.
+    writes them; `attributes` are those that the policy speaks of, by their names in lower case; `names` are all names
+    that the directory has for them, as `policy.folded` writes them, and never one that was typed. All three are empty
+    where no rule asks for them.
     """
 
     subject: str
@@ -41,6 +42,7 @@ class Entry:
     typed: str
     groups: frozenset[str] = frozenset()
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    names: frozenset[str] = frozenset()
 
 
 class NotFound(Enum):
@@ -175,7 +177,8 @@ class OutOfStep:
 class Failure:
     """One failure of a person to be counted.
 
-    `credentials` serve only to recognise a repeat, and are kept as a keyed digest.
+    `credentials` serve only to recognise a repeat, and are kept as a keyed digest. `of_code` says that a code was
+    wrong, not the password: who comes in by the password alone has not shown any code.
     """
 
     subject: str
@@ -183,6 +186,7 @@ class Failure:
     credentials: bytes = field(repr=False)
     rules: LockoutRules
     out_of_step: OutOfStep | None = None
+    of_code: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +245,12 @@ class Ledger(Protocol):
     def accept(self, success: Success, record: Record, answered: bytes | None) -> Reason | None:
         """Burn the code, end the challenge, forget the failures, write the record: all or nothing.
 
+        Where no code is burned, the failures of codes are not forgotten: or whoever has the password could go on
+        guessing at codes where one is asked for, and wipe the count out where none is.
         Returns None when that was done, and the login may be accepted. Otherwise the reason why not, which has been
         written in the record's place: CODE_ALREADY_USED when the counter had moved, or the token is active and theirs
-        no more; STATE_UNKNOWN when the challenge was answered meanwhile; LOCKED_OUT when parallel failures have blocked
-        the person meanwhile. In these cases nothing is burned.
+        no more, or nobody's no more, or whoever adopts it is enrolled by now; STATE_UNKNOWN when the challenge was
+        answered meanwhile; LOCKED_OUT when parallel failures have blocked the person meanwhile. In these cases nothing
+        is burned.
         """
         ...

@@ -73,7 +73,7 @@ _REMEDIES = {
     Reason.NOT_IN_GROUP: "The user is in none of the groups that the policy requires: add them to one of "
     "these in the directory.",
     Reason.REPLY_UNUSABLE: "The policy takes a reply attribute from the directory, and what stands there does not fit "
-    "it: correct the entry; `radius2fa policy test` names the attribute.",
+    "it, or is too much for one reply: correct the entry; `radius2fa policy test` names the attribute.",
     Reason.STATE_UNKNOWN: "The challenge has expired, was answered already, or belongs to another user or client: "
     "log in anew.",
     Reason.WRONG_PASSWORD: "The directory refused the password; the code, where one was asked for, was right.",

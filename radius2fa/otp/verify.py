@@ -2,10 +2,13 @@
 
 Pure: the caller burns a Match by moving the token's counter to `counter + 1`, and remembers a Stray. Every token that
 makes codes of this form is asked, and every step of its window, without an early exit.
+
+Two rows may hold one device, which was imported under two serial numbers. Such rows share the highest counter of
+theirs, and all codes are burned in the first of them: each code works once, also where two logins come at once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 from radius2fa.otp import window, yubico
@@ -35,6 +38,7 @@ class Windows:
 class Match:
     """The code is the token's and unused.
 
+    Of several tokens that make the same codes it is always the one with the least id that is named, and burned.
     `counter` is what the code stands for: burning it moves the token's counter to `counter + 1`. `drift` is the
     token's clock less ours, in steps, to be learned with it (0 for all but TOTP).
     """
@@ -73,17 +77,74 @@ def check(tokens: Sequence[Factor], code: bytes, when: float, windows: Windows, 
     """Judge a code that was typed at `when` (Unix seconds) against what a person may answer with.
 
     The best verdict wins: a Match by any token, then Used, then (looked for only when `resync` is true) Stray.
-    A code must have the form of a token's, octet for octet: nothing is stripped.
+    A code must have the form of a token's, octet for octet: nothing is stripped. The order of the tokens makes no
+    difference; of those that make the same codes, a code that is Used for one is for all.
     """
-    able = [token for token in tokens if fits(token, code)]
-    verdicts = [_judge(token, code, when, windows) for token in able]
+    devices = _devices(tokens)
+    able = [_abreast(token, devices) for token in tokens if fits(token, code)]
+    verdicts = [_in_first(_judge(token, code, when, windows), devices[_device(token)]) for token in able]
     if resync and not any(isinstance(verdict, Match) for verdict in verdicts):
         # The wide look costs ten times the near one. Who is let in shows by that alone that it was not needed.
         verdicts += [_far(token, code, when, windows) for token in able if isinstance(token, Token)]
-    return min(verdicts, key=lambda verdict: _ORDER.index(type(verdict)), default=WRONG)
+    return min(verdicts, key=_rank, default=WRONG)
 
 
-_ORDER = (Match, Used, Stray, Wrong)
+@dataclass(frozen=True, slots=True)
+class _Device:
+    """What the rows of one device have together: the least id, and the lowest counter that is good for all of them."""
+
+    first: str
+    counter: int
+
+
+def _devices(tokens: Sequence[Factor]) -> Mapping[Hashable, _Device]:
+    found: dict[Hashable, _Device] = {}
+    for token in tokens:
+        device = _device(token)
+        other = found.get(device, _Device(token.id, token.counter))
+        found[device] = _Device(min(other.first, token.id), max(other.counter, token.counter))
+    return found
+
+
+def _device(token: Factor) -> Hashable:
+    """Return what tokens have in common that make the same codes.
+
+    The number of digits is left out, since six digits are the end of eight. These keys are compared with each other
+    only, never with anything typed, so that the time which that takes tells nothing.
+    """
+    match token:
+        case Token():
+            return token.kind, token.key, token.algorithm, token.period if token.kind is Kind.TOTP else None
+        case YubiKey():
+            return token.kind, token.key, token.private_id
+        case _:
+            return token.kind, token.id
+
+
+def _abreast(token: Factor, devices: Mapping[Hashable, _Device]) -> Factor:
+    """Return a token with the counter of its device."""
+    return replace(token, counter=devices[_device(token)].counter)
+
+
+def _in_first(verdict: Verdict, device: _Device) -> Verdict:
+    """Return a verdict whose code is burned in the first row of the device, whichever of them knew the code.
+
+    The windows of the rows may differ by what each has learned of the clock, and move on between two logins.
+    """
+    return replace(verdict, token=device.first) if isinstance(verdict, Match) else verdict
+
+
+def _rank(verdict: Verdict) -> tuple[int, str, int]:
+    """Return what is lowest for the best verdict, and of equal ones for the first token and the highest counter."""
+    match verdict:
+        case Match(token, counter):
+            return 0, token, -counter
+        case Used(token):
+            return 1, token, 0
+        case Stray(token, counter):
+            return 2, token, -counter
+        case _:
+            return 3, "", 0
 
 
 def resync(token: Token, first: bytes, second: bytes, when: float, look: int) -> Match | None:

@@ -27,14 +27,26 @@ from radius2fa.traced import traced
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long everybody waits, in seconds: a client for any answer, and a Reject for its hour.
+    """How long everybody waits, in seconds: a client for any answer, and a Reject and a Challenge for their hour.
 
-    A Reject leaves between `delay` and `delay + jitter` after its request came, so that its time tells no reason.
+    A Reject leaves between `delay` and `delay + jitter` after its request came, so that its time tells no reason. A
+    Challenge leaves `challenge` after it: where the password alone is enough for some, theirs has been tried before.
     """
 
     patience: float
     delay: float
     jitter: float
+    challenge: float = 0.0
+
+    def waits(self, outcome: Outcome) -> float:
+        """Return how long after its request an answer leaves at the earliest."""
+        match outcome:
+            case Accept():
+                return 0.0
+            case Challenge():
+                return self.challenge
+            case Reject():
+                return self.delay + self.jitter * secrets.randbelow(1000) / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +161,19 @@ class AccessPort:
             self._drop(exchange, Silence.OVERLOAD)
 
     def _decided(self, exchange: _Exchange, outcome: Outcome | None) -> None:
-        """Answer; a Reject waits for its hour, without holding a thread."""
+        """Answer; a Reject and a Challenge wait for their hour, without holding a thread."""
         try:
             if outcome is None:
                 self._send(exchange, reply.status())
                 return
             self._tell(exchange, outcome)
             answer = reply_to(outcome, exchange.request.client.name, exchange.arrival, self._answers)
-            if not isinstance(outcome, Reject):
+            waits = exchange.arrived + self._patience.waits(outcome) - self._clock()
+            if waits <= 0:
                 self._send(exchange, answer)
                 return
-            hour = exchange.arrived + self._patience.delay + self._patience.jitter * secrets.randbelow(1000) / 1000
             self._waiting += 1
-            self._reactor.callLater(max(0.0, hour - self._clock()), self._send_waiting, exchange, answer)
+            self._reactor.callLater(waits, self._send_waiting, exchange, answer)
         except Exception as bug:  # noqa: BLE001 - the outermost edge: a bug is silence
             self._failed(exchange, bug)
 

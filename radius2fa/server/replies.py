@@ -1,6 +1,6 @@
 """Owns what policies tell a client beyond the acceptance: attributes, made ready at start-up, and their faults."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -15,7 +15,14 @@ from radius2fa.radius.definition import Attribute
 from radius2fa.radius.dictionary import Dictionary
 
 Attributes = tuple[ReplyAttribute, ...]
+_Part = Callable[[Entry], Attributes]  # what becomes of one key of a reply
 _SITE = ("server", "dictionaries")
+
+# Octets that the attributes of one policy may take. A packet has 4096 at most (RFC 2865 section 3), and what finds no
+# room in it is left out: a filter that is missing would widen rights. So 1024 are kept free: for the header (20), the
+# Message-Authenticator (18), a Class of any length (255), and 731 of Proxy-State, more than two of the longest.
+MOST_OCTETS = 3072
+_NOBODY = Entry("", "", "", "")  # is told what everybody is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ def replies(settings: Settings) -> Replies:
 
 def _reply(policy: Policy, key: Key, dictionary: Dictionary, faults: list[Finding]) -> Reply:
     """Return what makes a policy's attributes, in the order of the file."""
-    parts: list[Reply] = []
+    parts: list[_Part] = []
     for name, value in policy.reply.items():
         try:
             attribute = dictionary.attribute(name)
@@ -62,16 +69,38 @@ def _reply(policy: Policy, key: Key, dictionary: Dictionary, faults: list[Findin
             faults.append(Finding((*key, name), str(wrong), remedy))
             continue
         parts.append(_part(attribute, value, (*key, name), faults))
-    return _joined(parts)
+    reply = _joined(parts)
+    try:
+        reply(_NOBODY)
+    except Unfit as wrong:
+        faults.append(Finding(key, str(wrong), "Leave out some of the attributes, or shorten them."))
+    return reply
 
 
-def _joined(parts: list[Reply]) -> Reply:
+def _joined(parts: list[_Part]) -> Reply:
     if not parts:
         return no_reply
-    return parts[0] if len(parts) == 1 else lambda entry: tuple(each for part in parts for each in part(entry))
+    return lambda entry: _fitting(tuple(each for part in parts for each in part(entry)))
 
 
-def _part(attribute: Attribute, value: ReplyValue, key: Key, faults: list[Finding]) -> Reply:
+def _fitting(attributes: Attributes) -> Attributes:
+    """Return the attributes if there is room for all of them.
+
+    Raises:
+        Unfit: there is not; the first one without room is named.
+
+    """
+    taken = 0
+    for attribute in attributes:
+        taken += attribute.size
+        if taken > MOST_OCTETS:
+            raise Unfit(
+                f"{attribute.name}: no room, since the attributes of a reply may take {MOST_OCTETS} octets together"
+            )
+    return attributes
+
+
+def _part(attribute: Attribute, value: ReplyValue, key: Key, faults: list[Finding]) -> _Part:
     match value:
         case FromLdap(ldap=name):
             return _from_ldap(attribute, name)
@@ -100,11 +129,11 @@ def _encoded(attribute: Attribute, values: Iterable[str | int], key: Key, faults
     return tuple(each())
 
 
-def _constant(attributes: Attributes) -> Reply:
+def _constant(attributes: Attributes) -> _Part:
     return lambda _: attributes
 
 
-def _by_group(values: Mapping[str, Attributes], most: int | None) -> Reply:
+def _by_group(values: Mapping[str, Attributes], most: int | None) -> _Part:
     def reply(entry: Entry) -> Attributes:
         mine = (attributes for group, attributes in values.items() if group in entry.groups)
         return tuple(each for attributes in islice(mine, most) for each in attributes)
@@ -112,7 +141,7 @@ def _by_group(values: Mapping[str, Attributes], most: int | None) -> Reply:
     return reply
 
 
-def _from_ldap(attribute: Attribute, name: str) -> Reply:
+def _from_ldap(attribute: Attribute, name: str) -> _Part:
     lower = name.lower()
 
     def reply(entry: Entry) -> Attributes:

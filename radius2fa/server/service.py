@@ -13,9 +13,9 @@ from radius2fa.radius.clients import Clients
 from radius2fa.server.health import Health
 from radius2fa.server.listener import Listener
 from radius2fa.server.login import Observer
-from radius2fa.server.port import AccessPort, Patience
+from radius2fa.server.port import AccessPort
 from radius2fa.server.reactor import Reactor
-from radius2fa.server.wiring import answers, client_rules, house, radius_client
+from radius2fa.server.wiring import answers, client_rules, house, patience, radius_client
 from radius2fa.server.workers import Workers
 from radius2fa.store.engine import Store
 
@@ -63,7 +63,7 @@ class Service:
             rules={client.name: client_rules(client) for client in settings.client},
             house=house(settings, store, directory),
             answers=answers(settings),
-            patience=Patience(server.patience, server.reject_delay, server.reject_jitter),
+            patience=patience(settings),
             workers=self._workers,
             health=Health((directory.probe, lambda _: store.probe()), time.monotonic),
             reactor=reactor,

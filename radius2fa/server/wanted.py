@@ -9,4 +9,5 @@ def wanted(settings: Settings) -> Wanted:
     """Return what is to be fetched of a person beside their id and name."""
     values = [value for policy in settings.policy for value in policy.reply.values()]
     attributes = frozenset(value.ldap for value in values if isinstance(value, FromLdap))
-    return Wanted(any(True for policy in settings.policy for _ in groups_of(policy)), attributes)
+    groups = any(True for policy in settings.policy for _ in groups_of(policy))
+    return Wanted(groups, attributes, names=any(policy.users is not None for policy in settings.policy))

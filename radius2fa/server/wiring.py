@@ -16,6 +16,7 @@ from radius2fa.otp.token import Kind
 from radius2fa.otp.verify import Windows
 from radius2fa.radius.clients import Client
 from radius2fa.server.answer import Answers
+from radius2fa.server.port import Patience
 from radius2fa.server.replies import UnusableReplies, replies
 from radius2fa.store.engine import Store
 
@@ -96,6 +97,19 @@ def answers(settings: Settings) -> Answers:
     """Return what replies are made of: the texts of each client."""
     texts = {client.name: texts_of(client, settings) for client in settings.client}
     return Answers(texts, settings.server.send_class)
+
+
+def patience(settings: Settings) -> Patience:
+    """Return how long answers wait.
+
+    Where a rule lets the password alone suffice, all challenges leave as late as one that was made after a bind.
+    """
+    server = settings.server
+    sparing = any(policy.second_factor in {"off", "if-enrolled"} for policy in settings.policy)
+    return Patience(server.patience, server.reject_delay, server.reject_jitter, _CHALLENGE_HOUR if sparing else 0.0)
+
+
+_CHALLENGE_HOUR = 0.15  # seconds: a look-up with groups and a bind take less where the directory is near
 
 
 def radius_client(client: ClientSettings) -> Client:

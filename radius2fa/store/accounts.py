@@ -19,7 +19,13 @@ from radius2fa.store.schema import account
 # The account's row is what parallel logins of one person queue at. It is the first that any transaction locks, so that
 # no two wait for each other. SQLite has no row locks and needs none: its transactions run one after another.
 _LOCK = Prepared(
-    select(account.c.failures, account.c.blocked_until, account.c.failure_digest, account.c.failure_at)
+    select(
+        account.c.failures,
+        account.c.blocked_until,
+        account.c.failure_digest,
+        account.c.failure_at,
+        account.c.code_failures,
+    )
     .where(account.c.subject == bindparam("who"))
     .with_for_update()
 )
@@ -30,14 +36,17 @@ _COUNT = (
     .values(
         {
             name: bindparam(f"new_{name}")
-            for name in ("name", "failures", "blocked_until", "failure_digest", "failure_at")
+            for name in ("name", "failures", "code_failures", "blocked_until", "failure_digest", "failure_at")
         }
     )
 )
 _FORGET = (
     update(account)
     .where(account.c.subject == bindparam("who"))
-    .values(failures=0, blocked_until=0.0, failure_digest=None, failure_at=None)
+    .values(failures=0, code_failures=0, blocked_until=0.0, failure_digest=None, failure_at=None)
+)
+_FORGET_PASSWORDS = (
+    update(account).where(account.c.subject == bindparam("who")).values(failures=account.c.code_failures)
 )
 _FRESH = {"failures": 0, "blocked_until": 0.0}
 _NEW = {
@@ -158,9 +167,8 @@ class Accounts:
 def see(connection: Connection, people: Mapping[str, str]) -> None:
     """Make or lock the accounts of people, whose names by subject these are. The order is the caller's."""
     if people:
-        connection.execute(
-            _SEEN[connection.dialect.name], [{"subject": subject, "name": name} for subject, name in people.items()]
-        )
+        rows = [{"subject": subject, "name": journal.storable(name)} for subject, name in people.items()]
+        connection.execute(_SEEN[connection.dialect.name], rows)
 
 
 def name_of(connection: Connection, subject: str) -> str | None:
@@ -179,11 +187,12 @@ def count(connection: Connection, failure: Failure, digest: bytes, when: float) 
 
     A repeat leaves the time of the first, so that a client that goes on retrying counts once per `repeat_seconds`.
     """
+    name = journal.storable(failure.name)
     rows = _LOCK.rows(connection, {"who": failure.subject})
     if not rows:
-        connection.execute(_NEW[connection.dialect.name], {"subject": failure.subject, "name": failure.name})
+        connection.execute(_NEW[connection.dialect.name], {"subject": failure.subject, "name": name})
         rows = _LOCK.rows(connection, {"who": failure.subject})  # another node may have been first
-    ((failures, blocked_until, last, last_at),) = rows
+    ((failures, blocked_until, last, last_at, of_codes),) = rows
     if repeats(last, last_at, digest, when - failure.rules.repeat_seconds):
         return
     now = after_failure(Failures(failures, blocked_until), when, failure.rules)
@@ -191,8 +200,9 @@ def count(connection: Connection, failure: Failure, digest: bytes, when: float) 
         _COUNT,
         {
             "who": failure.subject,
-            "new_name": failure.name,
+            "new_name": name,
             "new_failures": now.count,
+            "new_code_failures": of_codes + failure.of_code,
             "new_blocked_until": now.blocked_until,
             "new_failure_digest": digest,
             "new_failure_at": when,
@@ -214,3 +224,8 @@ def repeats(last: bytes | None, last_at: float, digest: bytes, since: float) -> 
 def forget(connection: Connection, subject: str) -> bool:
     """Set the person's failures to none. False for somebody without an account."""
     return connection.execute(_FORGET, {"who": subject}).rowcount == 1
+
+
+def forget_passwords(connection: Connection, subject: str) -> None:
+    """Forget those of the person's failures in which no code was wrong."""
+    connection.execute(_FORGET_PASSWORDS, {"who": subject})

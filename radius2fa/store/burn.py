@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
 
 from radius2fa.login.ports import Burn
 from radius2fa.otp.token import AES_KEY_OCTETS, Algorithm, Factor, IssuedCode, Kind, Token, YubiKey
@@ -53,6 +53,15 @@ _BURNED: dict[str, Any] = {
 _THIS = update(token).where(token.c.id == bindparam("token"), _UNUSED).values(_BURNED)
 _ADVANCE = _THIS.where(token.c.active, IS_DEVICE)
 _BURN = Prepared(_THIS.where(token.c.subject == bindparam("owner"), valid_at(bindparam("when"))))
+_DEVICE = (
+    select(token.c.id)
+    .where(
+        token.c.subject == bindparam("owner"),
+        IS_DEVICE,
+        or_(token.c.valid_from.is_(None), token.c.valid_from <= bindparam("when")),
+    )
+    .limit(1)
+)
 _ADOPT = _THIS.where(token.c.subject.is_(None), valid_at(bindparam("when"))).values(subject=bindparam("owner"))
 
 
@@ -65,6 +74,11 @@ def swap(connection: Connection, burn: Burn, owner: str, when: float) -> bool:
     """Move the counter above the burned one. False if somebody was first, or it is active, valid and theirs no more."""
     values = _values(burn.token, burn.counter, burn.drift, when)
     return _BURN.changed(connection, values | {"owner": owner}) == 1
+
+
+def has_device(connection: Connection, owner: str, when: float) -> bool:
+    """Tell whether a person has a token of their own, or had one that was not removed (`ports.Standing.enrolled`)."""
+    return connection.execute(_DEVICE, {"owner": owner, "when": when}).first() is not None
 
 
 def adopt(connection: Connection, burn: Burn, owner: str, when: float) -> bool:

@@ -12,7 +12,7 @@ from radius2fa.login.reason import Reason
 from radius2fa.otp.token import YubiKey
 from radius2fa.store import accounts, journal, places, standing
 from radius2fa.store.acts import Acts, Deed
-from radius2fa.store.burn import adopt, swap
+from radius2fa.store.burn import adopt, has_device, swap
 from radius2fa.store.database import Database
 from radius2fa.store.prepared import Prepared
 from radius2fa.store.schema import challenge, token
@@ -125,7 +125,8 @@ class Ledger:
             refusal = Reason.CODE_ALREADY_USED
         else:
             if failures.count:
-                accounts.forget(connection, success.subject)
+                forget = accounts.forget_passwords if success.burn is None else accounts.forget
+                forget(connection, success.subject)
             if success.place is not None:
                 places.forget(connection, success.place)
             journal.write(connection, record)
@@ -139,8 +140,8 @@ class Ledger:
             return True
         if not burn.adopts:
             return swap(connection, burn, success.subject, when)
-        # Only who has no token adopts one (`login.proof`), so they cannot have too many of them afterwards.
-        if not adopt(connection, burn, success.subject, when):
+        # Looked at again under the account's lock: of several at once, one adopts.
+        if has_device(connection, success.subject, when) or not adopt(connection, burn, success.subject, when):
             return False
         self._acts.write(connection, Deed.ADOPTED, when, subject=success.subject, name=success.name, token=burn.token)
         return True

@@ -36,6 +36,13 @@ account = Table(
     Column("name", Text, nullable=False, index=True, comment="The directory's spelling when last seen, for display"),
     Column("failures", Integer, nullable=False, comment="Failures in a row; 0 after a login or an unlock"),
     Column(
+        "code_failures",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Those of them in which a code was wrong; a login without a code leaves them",
+    ),
+    Column(
         "blocked_until", Double, nullable=False, comment="Every attempt before is refused; Infinity: until unlocked"
     ),
     Column("failure_digest", LargeBinary, comment="Keyed digest of the client and credentials last counted"),

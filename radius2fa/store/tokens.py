@@ -80,7 +80,7 @@ _OWNER = select(token.c.subject, account.c.name, token.c.active).select_from(tok
 _SET_ACTIVE = update(token).where(_THIS).values(active=bindparam("now_active"))
 _SET_VALID = update(token).where(_THIS).values(valid_from=bindparam("not_before"), valid_until=bindparam("not_after"))
 _ASSIGN = update(token).where(_THIS, token.c.subject.is_(None)).values(subject=bindparam("owner"))
-_UNASSIGN = update(token).where(_THIS, token.c.subject.is_not(None)).values(subject=None, active=True)
+_UNASSIGN = update(token).where(_THIS, token.c.subject.is_not(None)).values(subject=None)
 _REMOVE = delete(token).where(_THIS)
 
 
@@ -197,7 +197,7 @@ class Tokens:
         return self._database.write(job)
 
     def unassign(self, token_id: str) -> bool:
-        """Take a token back into the stock, active, its counter as it is. False if it is nobody's."""
+        """Take a token back into the stock as it is: disabled if it was lost. False if it is nobody's."""
 
         def change(connection: Connection, _: _Owned) -> bool:
             return connection.execute(_UNASSIGN, {"token": token_id}).rowcount == 1

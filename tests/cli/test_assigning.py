@@ -45,6 +45,21 @@ def test_a_token_comes_out_of_the_stock_and_goes_back(desk: Helpdesk, slapd: Sla
     assert deeds(desk) == ["token-unassigned", "token-assigned", "token-unassigned", "token-added"]
 
 
+def test_a_lost_token_stays_disabled_in_the_stock_until_somebody_enables_it(desk: Helpdesk) -> None:
+    token_id = add_seed(desk, "bob")
+    desk.says("token", "disable", token_id)
+    assert (
+        desk.says("token", "unassign", token_id) == f"Token {token_id} of bob is in the stock again. It is disabled.\n"
+    )
+    [row] = desk.knows("token", "list", "--unassigned")
+    assert (row["user"], row["state"]) == (None, "disabled")
+    result = desk.run("token", "assign", token_id, "alice", "--confirm")
+    assert (result.exit_code, result.stderr) == (1, f"radius2fa: token {token_id} is disabled: enable it first\n")
+    assert desk.says("token", "assign", token_id, "alice").endswith("30 s. It is disabled.\n")
+    desk.says("token", "enable", token_id)
+    assert desk.knows("token", "show", token_id)["state"] == "active"
+
+
 def test_a_token_of_somebody_is_not_taken_away(desk: Helpdesk) -> None:
     token_id = add(desk, "bob")
     result = desk.run("token", "assign", token_id, "alice")

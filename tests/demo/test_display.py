@@ -72,9 +72,7 @@ def test_a_login_is_one_line() -> None:
 
 def test_a_refusal_is_shown_with_its_reason_and_remedy() -> None:
     refused = dataclasses.replace(LOGIN, name="bob", result=Result.REJECT, reason=Reason.NO_TOKEN)
-    assert display.line(refused).plain[9:] == (
-        f"bob via demo: rejected (12 ms) no-token: {Reason.NO_TOKEN.remedy}"
-    )
+    assert display.line(refused).plain[9:] == (f"bob via demo: rejected (12 ms) no-token: {Reason.NO_TOKEN.remedy}")
 
 
 def test_each_result_has_its_colour() -> None:

@@ -1,6 +1,7 @@
 """What is read of an entry beyond its id and name."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -30,6 +31,32 @@ def opened(clock: Clock, tools: Tools) -> Iterator[Open]:
     yield open_with
     for directory in made:
         directory.close()
+
+
+@pytest.mark.parametrize(
+    ("uids", "names"),
+    [([b"alice"], {"alice"}), ([b"Alice  B", b"al"], {"alice b", "al"}), ([b"M\xc3\xbcller"], {"m\u00fcller"})],
+)
+def test_all_names_are_the_directorys_whatever_was_typed(
+    faulty: FaultyLdap, tools: Tools, clock: Clock, uids: list[bytes], names: set[str]
+) -> None:
+    faulty.on_search = entries((ALICE.dn, {**OWN, "uid": uids}))
+    with closing(LdapDirectory(tools.settings(faulty.uri), clock, Wanted(names=True))) as directory:
+        entry = directory.find("alice@example.org", clock.soon())
+    assert isinstance(entry, Entry)
+    assert entry.names == names
+
+
+def test_somebody_without_a_name_is_a_breakdown_where_rules_speak_of_users(
+    faulty: FaultyLdap, tools: Tools, clock: Clock
+) -> None:
+    """A rule against them would not hold for what they typed in its place."""
+    faulty.on_search = entries((ALICE.dn, {"entryUUID": OWN["entryUUID"]}))
+    with (
+        closing(LdapDirectory(tools.settings(faulty.uri), clock, Wanted(names=True))) as directory,
+        pytest.raises(Unavailable, match="has no readable uid: see name_attribute"),
+    ):
+        directory.find("alice@example.org", clock.soon())
 
 
 def attributes_of(directory: LdapDirectory, name: str, clock: Clock) -> dict[str, tuple[str, ...]]:

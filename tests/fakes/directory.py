@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from radius2fa.login.dn import normal_dn
+from radius2fa.login.policy import folded
 from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
 
 
@@ -19,7 +20,9 @@ class _Person:
 
     def entry(self, typed: str) -> Entry:
         dn = f"uid={self.uid},ou=people,dc=example,dc=org"
-        return Entry(self.subject, dn, self.uid, typed, frozenset(self.groups), self.attributes)
+        return Entry(
+            self.subject, dn, self.uid, typed, frozenset(self.groups), self.attributes, frozenset({folded(self.uid)})
+        )
 
 
 class FakeDirectory:

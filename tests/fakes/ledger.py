@@ -50,17 +50,21 @@ class _Tally:
     def of(self, whose: str) -> Failures:
         return self._failures[whose][0] if whose in self._failures else Failures()
 
-    def count(self, whose: str, what: object, rules: LockoutRules, when: float) -> None:
-        if not self.repeats(whose, what, rules, when):
+    def count(self, whose: str, what: object, rules: LockoutRules, when: float) -> bool:
+        fresh = not self.repeats(whose, what, rules, when)
+        if fresh:
             past = self.of(whose)
             self._failures[whose] = (after_failure(past, when, rules), what, when)
+        return fresh
 
     def repeats(self, whose: str, what: object, rules: LockoutRules, when: float) -> bool:
         _, last, at = self._failures.get(whose, (None, None, 0.0))
         return last == what and when < at + rules.repeat_seconds
 
-    def forget(self, whose: str) -> None:
-        self._failures.pop(whose, None)
+    def forget(self, whose: str, keep: int = 0) -> None:
+        past, what, at = self._failures.pop(whose, (Failures(), None, 0.0))
+        if keep:
+            self._failures[whose] = (Failures(keep, past.blocked_until), what, at)
 
 
 class FakeLedger:
@@ -73,6 +77,7 @@ class FakeLedger:
         self._kept: dict[str, _Kept] = {}  # by the token's id
         self._people = _Tally()  # by subject
         self._places = _Tally()
+        self._of_codes: dict[str, int] = {}  # by subject
         self._bypasses: dict[str, float] = {}  # by subject
         self._held: dict[bytes, Held] = {}
 
@@ -107,7 +112,7 @@ class FakeLedger:
                 tuple(Retired(token, why) for token, why in theirs if why is not None),
                 self._places.of(place),
                 self._bypasses.get(subject, 0.0),
-                any(token.kind in DEVICES and why is not Reason.TOKEN_NOT_YET_VALID for token, why in theirs),
+                self._enrolled(subject, when),
             )
 
     def stock(self, public_ids: Collection[str], when: float) -> tuple[YubiKey, ...]:
@@ -150,7 +155,9 @@ class FakeLedger:
                 self._kept[success.burn.token] = replace(
                     kept, token=_burned(kept.token, success.burn), subject=success.subject
                 )
-            self._people.forget(success.subject)
+            self._people.forget(success.subject, keep=0 if success.burn else self._of_codes.get(success.subject, 0))
+            if success.burn is not None:
+                self._of_codes.pop(success.subject, None)
             if success.place is not None:
                 self._places.forget(success.place)
             self.records.append(record)
@@ -175,15 +182,22 @@ class FakeLedger:
         kept = self._kept.get(burn.token)
         if kept is None or kept.subject != (None if burn.adopts else subject) or kept.obstacle(when) is not None:
             return False
+        if burn.adopts and self._enrolled(subject, when):
+            return False
         if isinstance(kept.token, IssuedCode):
             return kept.token.counter == burn.counter < kept.token.uses
         return kept.token.counter <= burn.counter
+
+    def _enrolled(self, subject: str, when: float) -> bool:
+        theirs = [kept for kept in self._kept.values() if kept.subject == subject and kept.token.kind in DEVICES]
+        return any(kept.obstacle(when) is not Reason.TOKEN_NOT_YET_VALID for kept in theirs)
 
     def _count(self, record: Record, failure: Failure | Miss | None) -> None:
         match failure:
             case Failure(subject, _, credentials, rules):
                 self._remember(record, failure)
-                self._people.count(subject, (record.client, credentials), rules, record.when)
+                if self._people.count(subject, (record.client, credentials), rules, record.when) and failure.of_code:
+                    self._of_codes[subject] = self._of_codes.get(subject, 0) + 1
             case Miss(place, name, rules) if not self._places.of(place).blocked(record.when):
                 self._places.count(place, name, rules, record.when)
 

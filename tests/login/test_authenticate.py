@@ -327,8 +327,13 @@ def test_with_either_a_password_that_looks_like_one_with_a_code_counts_until_it_
     assert either.standing(eve).failures.count == 0
 
 
-def test_with_either_a_wrong_password_in_front_of_a_right_code_is_refused_at_once(either: World) -> None:
-    assert either.type(b"wrong" + CODE) == Reject(Reason.WRONG_PASSWORD)
+@pytest.mark.parametrize("password", [b"wrong", b""])
+def test_with_either_a_right_code_behind_a_wrong_password_looks_like_a_wrong_one(
+    either: World, password: bytes
+) -> None:
+    state = either.challenge(password + CODE)
+    assert either.failures == 1
+    assert either.type(CODE, state=state) == Reject(Reason.WRONG_PASSWORD)
 
 
 def test_with_either_a_mere_password_is_not_taken_for_a_code_out_of_step(either: World) -> None:

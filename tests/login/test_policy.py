@@ -20,7 +20,14 @@ from radius2fa.login.ports import Entry
 from radius2fa.otp.token import Kind
 
 STAFF, ADMINS, GUESTS = (f"cn={name},ou=groups,dc=example,dc=org" for name in ("staff", "admins", "guests"))
-ALICE = Entry("id", "uid=alice,dc=example,dc=org", "Alice", "alice", frozenset({STAFF, ADMINS}))
+ALICE = Entry(
+    "id",
+    "uid=alice,dc=example,dc=org",
+    "Alice",
+    "alice@realm",
+    frozenset({STAFF, ADMINS}),
+    names=frozenset({"alice", "al"}),
+)
 HERE = ip_address("198.51.100.7")
 OFFICE = (ip_network("198.51.100.0/24"), ip_network("2001:db8:1::/48"))
 ELSEWHERE = (ip_network("192.0.2.0/24"), ip_network("2001:db8:2::/48"))
@@ -31,6 +38,8 @@ SCENES = [
     (Rule("other client", clients=frozenset({"wifi"})), (Condition.CLIENT,)),
     (Rule("no client", clients=frozenset()), (Condition.CLIENT,)),
     (Rule("user", users=frozenset({"alice"})), ()),
+    (Rule("another name of the user", users=frozenset({"al", "bob"})), ()),
+    (Rule("what was typed", users=frozenset({"alice@realm"})), (Condition.USER,)),
     (Rule("other user", users=frozenset({"bob"})), (Condition.USER,)),
     (Rule("group", groups=frozenset({ADMINS, GUESTS})), ()),
     (Rule("other group", groups=frozenset({GUESTS})), (Condition.GROUP,)),

@@ -41,6 +41,14 @@ def test_a_rehearsed_refusal_counts_nothing(name: str, typed: bytes, reason: Rea
     assert (world.failures, world.standing(world.alice).place.count, world.ledger.records) == (0, 0, [])
 
 
+def test_a_wrong_password_that_was_just_refused_is_rehearsed_as_that() -> None:
+    world = World()
+    world.type(b"wrong" + CODE)
+    world.house = replace(world.house, ledger=Rehearsal(world.ledger))
+    assert world.type(b"wrong" + CODE) == Reject(Reason.WRONG_PASSWORD)
+    assert world.directory.binds == 1
+
+
 def test_a_rehearsed_challenge_is_answered() -> None:
     world = rehearsing(CodeMode.CHALLENGE)
     outcome = world.type(PASSWORD)

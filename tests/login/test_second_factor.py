@@ -146,6 +146,24 @@ def test_a_bypass_begun_between_the_legs_does_not_let_a_wrong_answer_in() -> Non
     assert world.type(b"000000", state=state) == Reject(Reason.WRONG_CODE)
 
 
+def test_a_login_without_a_code_does_not_wipe_out_that_codes_were_guessed_at() -> None:
+    """Or whoever knows the password could guess at codes here without end, and log in where none is asked for."""
+    world = World()
+    world.rule(Rule("switches", frozenset({"switch"}), second_factor=OFF))
+    for number in range(4):
+        world.type(PASSWORD + b"00000%d" % number)
+    world.type(WRONG, client="switch")
+    assert world.failures == 5
+    world.now += 30
+    assert ending(world.type(PASSWORD, client="switch")) == "off"
+    assert world.failures == 4  # the wrong password is forgotten, the wrong codes are not
+    assert world.type(PASSWORD + b"999999") == Reject(Reason.WRONG_CODE)
+    assert world.type(PASSWORD + CODES[47251646]) == Reject(Reason.LOCKED_OUT)
+    world.now += 30
+    assert ending(world.type(PASSWORD + b"306773")) == "totp"
+    assert world.failures == 0
+
+
 def test_passwords_can_be_guessed_as_slowly_where_no_code_is_needed() -> None:
     world = World()
     world.rule(Rule("off", second_factor=OFF))

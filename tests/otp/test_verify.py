@@ -310,20 +310,22 @@ def test_a_code_is_ascii_digits_of_the_exact_length(code: bytes) -> None:
 
 @pytest.mark.parametrize("digits", [6, 8])
 def test_a_code_is_tried_against_tokens_of_its_length_only(digits: int) -> None:
-    six, eight = replace(HOTP, id="6"), replace(HOTP, id="8", digits=8)
+    long = replace(HOTP, id="8", digits=8)
     code = {6: b"755224", 8: b"84755224"}[digits]  # RFC 4226 appendix D: 1284755224
-    assert check([six, eight], code, NOW, Windows(), resync=True) == Match(str(digits), 0, 0)
+    fits, other = (long, HOTP) if digits == long.digits else (HOTP, long)
+    other = replace(other, key=b"another")
+    assert check([other, fits], code, NOW, Windows(), resync=True) == Match(fits.id, 0, 0)
+    assert check([other], code, NOW, Windows(), resync=True) == WRONG
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_best_verdict_of_several_tokens_wins(order: int) -> None:
-    good, used, far = replace(HOTP, id="good"), replace(HOTP, id="used", counter=6), replace(HOTP, id="far")
+    clock, used = replace(TOTP, id="clock"), replace(HOTP, id="used", counter=47251646)  # a button pressed that often
     other = replace(HOTP, id="other", key=b"another")
-    narrow = Windows(hotp=5)
-    assert check([other, used, good][::order], HOTP_CODES[5], NOW, narrow, resync=True) == Match("good", 5, 0)
-    used = replace(used, counter=9)
-    assert check([far, other, used][::order], HOTP_CODES[8], NOW, narrow, resync=True) == Used("used")
-    assert check([other, far][::order], HOTP_CODES[8], NOW, narrow, resync=True) == Stray("far", 8)
+    code, near, far = TOTP_CODES[47251645], at(47251645), at(47251640)
+    assert check([other, used, clock][::order], code, near, Windows(), resync=True) == Match("clock", 47251645, 0)
+    assert check([clock, other, used][::order], code, far, Windows(), resync=True) == Used("used")
+    assert check([other, clock][::order], code, far, Windows(), resync=True) == Stray("clock", 47251645)
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -368,6 +370,113 @@ def test_digits_that_stand_twice_far_away_are_remembered_at_the_higher_counter()
 
 def test_the_first_steps_after_the_epoch_have_no_window_before_it() -> None:
     assert check([TOTP], b"755224", 0.0, Windows(), resync=True) == Match("totp", 0, 0)
+
+
+# Several rows of one device
+
+NARROW = Windows(totp=1, hotp=5)
+SHORT = replace(HOTP, digits=6)
+LONG = replace(HOTP, digits=8)  # RFC 4226 appendix D: 1284755224 at counter 0
+TWO_IDS = replace(YUBIKEY, public_id="cccccc")
+DEVICES = [  # the row whose code was accepted, its counter since then, the other row, the same code typed again
+    (TOTP, 47251646, TOTP, TOTP_CODES[47251645]),
+    (TOTP, 47251647, TOTP, TOTP_CODES[47251645]),
+    (TOTP, 47251646, replace(TOTP, drift=1), TOTP_CODES[47251645]),
+    (HOTP, 4, HOTP, HOTP_CODES[3]),
+    (LONG, 1, SHORT, b"755224"),
+    (SHORT, 1, LONG, b"84755224"),
+    (YUBIKEY, 256 + 2, YUBIKEY, YUBICO_CODES[256 + 1]),
+    (YUBIKEY, 256 + 2, TWO_IDS, b"cccccc" + YUBICO_CODES[256 + 1]),
+    (TWO_IDS, 256 + 2, YUBIKEY, YUBICO_CODES[256 + 1]),
+]
+
+
+@pytest.mark.parametrize("ids", ["ab", "ba"])
+@pytest.mark.parametrize(("one", "counter", "other", "code"), DEVICES)
+def test_a_code_that_one_row_of_a_device_has_used_is_used_for_the_others(
+    one: Factor, counter: int, other: Factor, code: bytes, ids: str
+) -> None:
+    rows = [_row(one, ids[0], counter), _row(other, ids[1], 0)]
+    one_way, other_way = (check(order, code, at(47251645), NARROW, resync=True) for order in (rows, rows[::-1]))
+    assert isinstance(one_way, Used)
+    assert one_way == other_way
+
+
+def _row(token: Factor, id: str, counter: int) -> Factor:  # noqa: A002 - the field's name
+    return replace(token, id=id, counter=counter)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_code_that_is_far_below_what_another_row_has_used_is_no_code(order: int) -> None:
+    rows = [replace(HOTP, id="a", counter=50), replace(HOTP, id="b")]
+    assert check(rows[::order], HOTP_CODES[3], NOW, NARROW, resync=True) == WRONG
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("token", "code", "counter"), [(TOTP, TOTP_CODES[47251645], 47251645), (HOTP, HOTP_CODES[3], 3)]
+)
+def test_all_codes_of_a_device_are_burned_in_its_first_row(token: Token, code: bytes, counter: int, order: int) -> None:
+    rows = [replace(token, id=letter) for letter in "cab"]
+    assert check(rows[::order], code, at(47251645), NARROW, resync=True) == Match("a", counter, 0)
+
+
+@pytest.mark.parametrize("drifts", [(1, 0), (0, 1)])
+def test_two_logins_burn_the_same_row_though_the_windows_move_on_between_them(drifts: tuple[int, int]) -> None:
+    """Both have read the rows before either has burned the code, which the first row's window holds for one only."""
+    rows = [replace(TOTP, id=letter, drift=drift) for letter, drift in zip("ab", drifts, strict=True)]
+    first = check(rows, TOTP_CODES[47251645], at(47251645), NARROW, resync=True)
+    second = check(rows, TOTP_CODES[47251645], at(47251646), NARROW, resync=True)
+    assert (first, second) == (Match("a", 47251645, 0), Match("a", 47251645, -1))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_digits_that_two_rows_know_at_two_counters_are_burned_for_both(order: int) -> None:
+    rows = [replace(HOTP, id=letter, counter=TWINS[0]) for letter in "ab"]
+    rows[1] = replace(rows[1], remembered=TWINS[0], remembered_at=NOW)
+    assert check(rows[::order], TWIN_CODE, NOW, Windows(hotp=0), resync=False) == Match("a", TWINS[1], 0)
+
+
+def test_a_device_of_two_rows_is_brought_back_by_two_codes_in_sequence() -> None:
+    rows = [replace(HOTP, id="a"), replace(HOTP, id="b", counter=1)]
+    assert check(rows[::-1], HOTP_CODES[8], NOW, NARROW, resync=True) == Stray("a", 8)
+    rows[0] = replace(rows[0], remembered=8, remembered_at=NOW)
+    assert check(rows[::-1], HOTP_CODES[9], NOW, NARROW, resync=True) == Match("a", 9, 0)
+    rows[0] = replace(rows[0], counter=10, remembered=None)
+    assert check(rows, HOTP_CODES[9], NOW, NARROW, resync=True) == Used("a")
+    assert check(rows, HOTP_CODES[10], NOW, NARROW, resync=True) == Match("a", 10, 0)
+
+
+OTHERS = [  # a row far ahead that is of another device
+    replace(HOTP, counter=10**6, key=b"another"),
+    replace(HOTP, counter=10**6, algorithm=Algorithm.SHA256),
+    replace(TOTP, counter=47251646),
+    replace(YUBIKEY, counter=10**6),
+    issued(Kind.TEMPORARY, b"90817263"),
+]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("other", OTHERS)
+def test_rows_of_different_devices_use_up_nothing_of_each_other(other: Factor, order: int) -> None:
+    rows = [replace(other, id="a"), replace(HOTP, id="b")]
+    assert check(rows[::order], HOTP_CODES[3], NOW, NARROW, resync=True) == Match("b", 3, 0)
+
+
+def test_time_steps_of_different_lengths_are_not_compared() -> None:
+    quick, slow = replace(TOTP, id="a", counter=47251646), replace(TOTP, id="b", period=60)
+    [code] = oathtool.codes(slow, 23625822)
+    assert check([quick, slow], code, at(47251645), NARROW, resync=True) == Match("b", 23625822, 0)
+
+
+def test_the_length_of_a_press_counter_makes_no_other_device() -> None:
+    rows = [replace(HOTP, id="a", counter=4), replace(HOTP, id="b", period=60)]  # a row that was written for a clock
+    assert check(rows, HOTP_CODES[3], NOW, NARROW, resync=True) == Used("a")
+
+
+def test_yubikeys_with_one_key_but_other_private_ids_are_different_devices() -> None:
+    other = replace(YUBIKEY, id="a", private_id=bytes(6), counter=10**6)
+    assert check([other, YUBIKEY], YUBICO_CODES[256 + 1], NOW, NARROW, resync=True) == Match("key", 256 + 1, 0)
 
 
 # Manual resync

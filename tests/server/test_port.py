@@ -167,6 +167,19 @@ def test_an_accept_leaves_at_once_with_the_policys_attributes(desk: Desk) -> Non
     assert to == Source(("192.0.2.1", 40000), b"local")
 
 
+def test_a_challenge_waits_for_its_hour_where_some_need_no_code(desk: Desk) -> None:
+    desk.port._patience = Patience(4.0, 1.0, 0.25, challenge=0.15)
+    asked = access_request(b"mallory", GOOD)
+    desk.login(asked)
+    assert (desk.workers.busy, desk.port.under_way) == (0, 1)
+    desk.reactor.advance(0.149)
+    assert desk.wire.sent == []
+    desk.reactor.advance(0.001)
+    ((octets, _),) = desk.wire.sent
+    assert check_reply(octets, asked).code == CHALLENGE
+    assert desk.port.under_way == 0
+
+
 def test_a_reject_waits_for_its_hour_and_holds_no_thread(desk: Desk) -> None:
     asked = access_request(b"mallory", GOOD, (24, b"0" * 32))  # with a State, so that no challenge follows
     desk.login(asked)

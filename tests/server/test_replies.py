@@ -1,5 +1,6 @@
 """What a policy tells the client of an accepted user: in octets, as they go on the wire (RFC 2865, RFC 2868)."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,12 @@ from radius2fa.config.places import shipped
 from radius2fa.login.policy import Unfit, no_reply
 from radius2fa.login.ports import Entry
 from radius2fa.radius.attributes import ReplyAttribute
+from radius2fa.radius.clients import Client
 from radius2fa.radius.dictionary import Dictionary
+from radius2fa.radius.packet import decode
+from radius2fa.radius.reply import accept, encode
 from radius2fa.server.replies import Replies, replies
+from tests.radius import wire
 from tests.server.configured import policy, settings
 
 STAFF, ADMINS = "cn=staff,dc=example,dc=org", "cn=admins,dc=example,dc=org"
@@ -180,6 +185,77 @@ def test_every_fault_is_found_at_once() -> None:
         ("policy", 0, "reply", "Session-Timeout"),
         ("policy", 1, "reply", "Y"),
     ]
+
+
+# 12 texts of 253 octets, each in an attribute of 255 octets, and 12 more octets: 3072 in all.
+FULL = {"Reply-Message": ["x" * 253] * 12, "Session-Timeout": 1, "Idle-Timeout": 1}
+NO_ROOM = "no room, since the attributes of a reply may take 3072 octets together"
+
+
+def test_the_largest_reply_goes_out_whole_beside_all_that_a_packet_may_have_to_hold() -> None:
+    (*attributes,) = replies(settings(policy(reply=FULL))).by_policy["staff"](entry())
+    kept = tuple(each for each in attributes if isinstance(each, ReplyAttribute))
+    assert sum(each.size for each in kept) == 3072
+    client = Client("nas", (ip_network("127.0.0.1"),), b"s" * 24)
+    asked = wire.access_request(b"alice", b"secret", (33, b"p" * 253), (33, b"q" * 253), secret=client.secret)
+    request = decode(asked.octets, client)
+    encoded = encode(accept(kept, class_=b"c" * 253), request, lambda count: b"\xff" * count)
+    assert encoded.left_out == ()
+    assert len(encoded.octets) == 20 + 18 + 255 + 3072 + 2 * 255
+
+
+@pytest.mark.parametrize("over", [{"Class": "x"}, {"Cisco-AVPair": ["a=1", "b=2"]}, {"Tunnel-Password:1": "x"}])
+def test_constants_for_which_there_is_no_room_are_a_fault(over: dict[str, object]) -> None:
+    (fault,) = replies(settings(policy("first"), policy(reply=FULL | over))).faults
+    (name,) = over
+    assert (fault.key, fault.message, fault.remedy) == (
+        ("policy", 1, "reply"),
+        f"{name.partition(':')[0]}: {NO_ROOM}",
+        "Leave out some of the attributes, or shorten them.",
+    )
+
+
+def test_access_lists_that_are_too_long_are_a_fault_and_not_cut_off() -> None:
+    lines = [f"ip:inacl#{number:02}=deny ip any host 192.0.2.{number}" + " " * 180 for number in range(20)]
+    (fault,) = replies(settings(policy(reply={"Cisco-AVPair": lines, "Filter-Id": "restricted"}))).faults
+    assert fault.message == f"Cisco-AVPair: {NO_ROOM}"
+
+
+@pytest.mark.parametrize(
+    ("value", "whom", "fits"),
+    [
+        ({"ldap": "ou"}, entry(ou=("x",)), False),
+        ({"ldap": "ou"}, entry(ou=()), True),
+        ({"groups": {STAFF: "x"}}, entry(STAFF), False),
+        ({"groups": {STAFF: "x"}}, entry(ADMINS), True),
+    ],
+)
+def test_what_is_somebodys_own_and_finds_no_room_is_unfit_for_them_only(
+    value: dict[str, object],
+    whom: Entry,
+    fits: bool,  # noqa: FBT001 - a case
+) -> None:
+    made = replies(settings(policy(reply=FULL | {"Class": value})))
+    assert made.faults == ()
+    if fits:
+        assert len(made.by_policy["staff"](whom)) == 14
+    else:
+        with pytest.raises(Unfit, match=f"^Class: {NO_ROOM}$"):
+            made.by_policy["staff"](whom)
+
+
+def test_the_last_octet_counts() -> None:
+    made = replies(settings(policy(reply={"Reply-Message": ["x" * 253] * 12, "Class": {"ldap": "ou"}})))
+    assert len(made.by_policy["staff"](entry(ou=("x" * 10,)))) == 13
+    with pytest.raises(Unfit, match=f"^Class: {NO_ROOM}$"):
+        made.by_policy["staff"](entry(ou=("x" * 11,)))
+
+
+def test_the_values_of_one_attribute_of_the_entry_alone_may_find_no_room() -> None:
+    made = replies(settings(policy(reply={"Cisco-AVPair": {"ldap": "description"}})))
+    assert len(made.by_policy["staff"](entry(description=("x" * 200,) * 14))) == 14  # 208 octets each
+    with pytest.raises(Unfit, match=f"^Cisco-AVPair: {NO_ROOM}$"):
+        made.by_policy["staff"](entry(description=("x" * 200,) * 15))
 
 
 def test_a_policy_without_a_reply_tells_nothing() -> None:

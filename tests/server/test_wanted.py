@@ -13,7 +13,8 @@ STAFF = "cn=staff,dc=example,dc=org"
     ("keys", "expected"),
     [
         ({}, Wanted()),
-        ({"users": ["alice"], "networks": ["::1"], "reply": {"Class": "x"}}, Wanted()),
+        ({"networks": ["::1"], "reply": {"Class": "x"}}, Wanted()),
+        ({"users": ["alice"]}, Wanted(names=True)),
         ({"groups": [STAFF]}, Wanted(groups=True)),
         ({"required_groups": [STAFF]}, Wanted(groups=True)),
         ({"reply": {"Class": {"groups": {STAFF: "x"}}}}, Wanted(groups=True)),

@@ -7,6 +7,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -29,6 +30,7 @@ from radius2fa.login.ports import (
 )
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Algorithm, IssuedCode, Kind, Token, YubiKey
+from radius2fa.otp.yubico import to_modhex
 from radius2fa.store.engine import Store
 from radius2fa.store.tokens import NewToken
 from tests.fakes.ledger import FakeLedger
@@ -39,6 +41,7 @@ PHONE = Token("phone", Kind.TOTP, b"12345678901234567890", digits=8, period=60, 
 FOB = Token("fob", Kind.HOTP, b"09876543210987654321", Algorithm.SHA256, counter=7)
 STATE = b"0123456789abcdef0123456789abcdef"
 HELD = Held(STATE, "vpn", "alice", b"pa\xc3\xa4ss", expires=1120.0)
+PATIENT = LockoutRules(failures=50)
 RULES = LockoutRules(failures=3, delay=30.0, longest_delay=100.0, lock_after=6, repeat_seconds=60.0)
 ASKED = Record("0a", 1000.0, "vpn", "alice", "192.0.2.7", Result.CHALLENGE, subject=ALICE)
 REFUSED = Record("0b", 1000.0, "vpn", "alice", "192.0.2.7", Result.REJECT, Reason.WRONG_CODE, ALICE)
@@ -534,6 +537,30 @@ def test_a_code_is_burned_the_failures_are_forgotten_and_the_record_is_written(b
     assert books.records()[2:] == [ACCEPTED]
 
 
+def test_a_login_without_a_code_forgets_the_wrong_passwords_and_no_wrong_codes(ledger: Ledger) -> None:
+    for number in range(3):
+        record, failure = guess(number)
+        ledger.refuse(record, replace(failure, of_code=number != 1, rules=PATIENT), None)
+    assert ledger.accept(replace(SUCCESS, burn=None), ACCEPTED, None) is None
+    assert standing(ledger).failures == Failures(2, 0.0)
+    record, failure = guess(3)
+    ledger.refuse(record, replace(failure, rules=PATIENT), None)
+    assert standing(ledger).failures.count == 3
+    assert ledger.accept(SUCCESS, ACCEPTED, None) is None
+    assert standing(ledger).failures.count == 0
+    ledger.refuse(record, replace(failure, of_code=False, rules=PATIENT), None)
+    assert ledger.accept(replace(SUCCESS, burn=None), ACCEPTED, None) is None
+    assert standing(ledger).failures.count == 0
+
+
+@pytest.mark.parametrize("strange", ["a\0b", "a\ud800b"])
+def test_a_persons_name_may_be_anything_that_a_directory_holds(ledger: Ledger, strange: str) -> None:
+    record, failure = guess(1)
+    ledger.refuse(record, replace(failure, name=strange), None)
+    assert standing(ledger).failures.count == 1
+    assert ledger.accept(replace(SUCCESS, name=strange), ACCEPTED, None) is None
+
+
 def test_after_a_login_the_same_wrong_credentials_count_again(ledger: Ledger) -> None:
     ledger.refuse(*guess(1), None)
     ledger.accept(SUCCESS, ACCEPTED, None)
@@ -620,8 +647,12 @@ SPARED = Success(ALICE, "alice", None)
 BYPASSED = replace(ACCEPTED, token=None, factor="bypass")
 
 
-def test_without_a_second_factor_nothing_is_burned_and_the_failures_are_forgotten(books: Books, ledger: Ledger) -> None:
-    fail(ledger, 2)
+def test_without_a_second_factor_nothing_is_burned_and_wrong_passwords_are_forgotten(
+    books: Books, ledger: Ledger
+) -> None:
+    for number in range(2):
+        record, failure = guess(number)
+        ledger.refuse(record, replace(failure, of_code=False), None)
     assert ledger.accept(SPARED, BYPASSED, None) is None
     assert standing(ledger) == Standing((PHONE,), enrolled=True)
     assert books.records()[2:] == [BYPASSED]
@@ -700,6 +731,33 @@ def test_who_adopts_is_rid_of_their_failures(books: Books) -> None:
     books.ledger.refuse(*guess(1, subject=BOB), None)
     assert books.ledger.accept(ADOPTION, ACCEPTED, None) is None
     assert standing(books.ledger, BOB).failures == Failures()
+
+
+def test_who_has_a_token_by_now_adopts_none(books: Books) -> None:
+    books.stock_up(KEY)
+    books.add(FOB, BOB)
+    assert books.ledger.accept(ADOPTION, replace(ACCEPTED, subject=BOB), None) is Reason.CODE_ALREADY_USED
+    assert books.ledger.stock([KEY.public_id], 1000.0) == (KEY,)
+    assert [record.reason for record in books.records()] == [Reason.CODE_ALREADY_USED]
+
+
+def test_of_several_yubikeys_at_once_one_person_adopts_one(books: Books) -> None:
+    for number in range(12):
+        books.stock_up(replace(KEY, id=f"key{number}", public_id=f"cc{to_modhex(bytes((number,)))}"))
+    touches = [replace(ADOPTION, burn=Burn(f"key{number}", 0x0200, 0, adopts=True)) for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(
+            pool.map(lambda touch: books.ledger.accept(touch, replace(ACCEPTED, subject=BOB), None), touches)
+        )
+    assert sorted(answers, key=str) == [None, *[Reason.CODE_ALREADY_USED] * 11]
+    assert len(standing(books.ledger, BOB).tokens) == 1
+
+
+def test_who_has_a_code_only_or_a_token_for_later_may_adopt(books: Books) -> None:
+    books.stock_up(KEY)
+    books.issue(BOB, 1, 2000.0)
+    books.add(FOB, BOB, valid_from=3000.0)
+    assert books.ledger.accept(ADOPTION, replace(ACCEPTED, subject=BOB), None) is None
 
 
 def test_an_adoption_while_locked_out_leaves_the_yubikey_in_the_stock(books: Books) -> None:

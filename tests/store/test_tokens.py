@@ -244,9 +244,8 @@ def test_a_token_that_two_nodes_give_away_at_once_goes_to_one_person(settings: S
             assert sorted(given) == [False, True]
 
 
-def test_a_token_goes_back_into_the_stock_active_and_with_its_counter(enrolled: Store) -> None:
+def test_a_token_goes_back_into_the_stock_with_its_counter(enrolled: Store) -> None:
     assert enrolled.tokens.advance("fob", 20, 0, 5.0) is True
-    enrolled.tokens.set_active("fob", active=False)
     assert enrolled.tokens.unassign("fob") is True
     assert enrolled.tokens.list(unassigned=True) == (
         replace(FOB_ROW, subject=None, name=None, counter=21, last_used=5.0),
@@ -254,6 +253,15 @@ def test_a_token_goes_back_into_the_stock_active_and_with_its_counter(enrolled: 
     assert standing(enrolled) == Standing((PHONE,), enrolled=True)
     assert enrolled.tokens.unassign("fob") is False
     assert enrolled.tokens.unassign("none") is False
+
+
+def test_a_lost_token_stays_disabled_in_the_stock_and_with_its_next_owner(enrolled: Store) -> None:
+    assert enrolled.tokens.set_active("fob", active=False) is True
+    assert enrolled.tokens.unassign("fob") is True
+    assert enrolled.tokens.list(unassigned=True) == (replace(FOB_ROW, subject=None, name=None, active=False),)
+    assert enrolled.tokens.assign("fob", "bob-id", "bob", 6.0) is True
+    assert standing(enrolled, "bob-id").tokens == ()
+    assert [row.active for row in enrolled.tokens.list("bob-id")] == [False]
 
 
 def test_nobody_is_given_a_ninth_active_token(store: Store) -> None:

@@ -114,9 +114,13 @@ def test_an_upgrade_keeps_every_row_and_value_and_leaves_what_is_new_empty(empty
     engine = as_of_the_first_revision(empty)
     before = rows_of(engine)
     upgrade(empty, quiet)
-    new = {"account": 1, "token": 4, "challenge": 0, "journal": 2}
     assert [len(rows) for rows in before.values()] == [2, 2, 1, 1]
-    assert rows_of(engine) == {table: [row + (None,) * new[table] for row in rows] for table, rows in before.items()}
+    assert rows_of(engine) == {
+        "account": [(*row, row[2], None) for row in before["account"]],  # of what kind the failures were is not known
+        "token": [row + (None,) * 4 for row in before["token"]],
+        "challenge": before["challenge"],
+        "journal": [row + (None,) * 2 for row in before["journal"]],
+    }
     engine.dispose()
 
 

@@ -89,6 +89,11 @@ class Document:
             fault = bad
         except expat.ExpatError as wrong:
             fault = BadFile(self._reason(wrong.code), self._parser.ErrorLineNumber)
+        except (LookupError, ValueError):
+            # Expat has Python look up an encoding that it does not know itself. That is before the first element.
+            if self.root:
+                raise
+            fault = BadFile("the XML declaration names an encoding that is not known here: save it as UTF-8", 1)
         done, self._done = self._done, []
         yield from done
         if fault:

@@ -41,6 +41,7 @@ class PskcFile:
         self._when = when
         self._document = Document()
         self._before = b""  # all that stands before the first key package
+        self._protected = False  # the file says that it is encrypted, or has MACs
         self._signed = False
 
     def rows(self) -> Iterator[Row]:
@@ -87,6 +88,7 @@ class PskcFile:
         if packages:
             raise BadFile(f"{element.name} stands behind the first KeyPackage", element.line)
         self._before += part.before + part.octets
+        self._protected = True
         if element.name == "EncryptionKey":
             self._protection.encryption_key(element)
         else:
@@ -95,10 +97,26 @@ class PskcFile:
     def _row(self, part: Part) -> Row:
         line = part.element.line
         try:
+            if self._protected:
+                _require_sealed(part.element)
             draft = _draft(part.element, self._protection, self._when, self._new_id())
         except ValueError as wrong:
             return Rejected(line, part.octets, str(wrong))
         return Found(line, part.octets, draft)
+
+
+def _require_sealed(package: Element) -> None:
+    """Refuse a secret in the clear within a file that is protected: whoever altered the file may have put it there.
+
+    Raises:
+        ValueError: the secret is not encrypted.
+
+    """
+    if package.child("Key", "Data", "Secret", "PlainValue") is not None:
+        raise ValueError(
+            "the file is encrypted, and this Secret is not, nor has it a MAC, so that anybody may have put it there: "
+            "ask the maker for the file anew"
+        )
 
 
 def _draft(package: Element, protection: Protection, when: float, token_id: str) -> Draft:

@@ -100,6 +100,27 @@ def test_what_stands_before_a_fault_is_given() -> None:
         next(given)
 
 
+@pytest.mark.parametrize(
+    "encoding",
+    ["windows-31j", "EUC-JP", "Shift_JIS", "big5", "utf-7", "hex", "idna", "rot13", "undefined", "punycode", "x" * 500],
+)
+def test_an_encoding_that_is_not_known_is_told_with_what_to_do(encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?>\n<a><b/></a>'.encode()
+    reason = "line 1: the XML declaration names an encoding that is not known here: save it as UTF-8"
+    assert fault(text) == reason
+    assert fault(*(text[at : at + 1] for at in range(len(text)))) == reason
+
+
+def test_a_fault_of_the_program_is_not_put_down_to_the_file() -> None:
+    class Broken(Document):
+        def _end(self, _: str) -> None:
+            raise ValueError("a fault of the program")
+
+    document = Broken()
+    with pytest.raises(ValueError, match="a fault of the program"):
+        list(document.parts([b"<a><b/></a>"], "a"))
+
+
 def test_latin_1_is_read_where_the_file_says_so() -> None:
     [part] = parts(b'<?xml version="1.0" encoding="ISO-8859-1"?><a><b>\xe4</b></a>')
     assert part.element.text == "ä"

@@ -299,6 +299,58 @@ def test_rejected_packages_that_are_encrypted_stay_so() -> None:
     assert second.token == RFC_TOKEN
 
 
+UNSEALED = (
+    "the file is encrypted, and this Secret is not, nor has it a MAC, so that anybody may have put it there: "
+    "ask the maker for the file anew"
+)
+
+
+def clear(text: bytes, name: str, plain: str) -> bytes:
+    """The file with one value of each key in the clear, as whoever alters it would put it."""
+    pattern = f"(<(?:[a-z]+:)?{name}>).*?(</(?:[a-z]+:)?{name}>)".encode()
+    value = f"<pskc:PlainValue xmlns:pskc='urn:ietf:params:xml:ns:keyprov:pskc'>{plain}</pskc:PlainValue>"
+    altered, count = re.subn(pattern, rb"\g<1>" + value.encode() + rb"\g<2>", text, flags=re.DOTALL)
+    assert count
+    return altered
+
+
+@pytest.mark.parametrize(
+    ("content", "secrets"),
+    [
+        (figure(6), {"key": RFC_KEY}),
+        (figure(7), {"password": b"qwerty"}),
+        (re.sub(rb"<MACMethod.*</MACMethod>", b"", figure(6), flags=re.DOTALL), {}),
+        (re.sub(rb"<EncryptionKey.*</EncryptionKey>", b"", figure(6), flags=re.DOTALL), {"key": RFC_KEY}),
+    ],
+    ids=["key", "password", "without a MAC", "with a MAC only"],
+)
+def test_a_secret_in_the_clear_is_rejected_where_the_file_is_protected(
+    content: bytes, secrets: dict[str, bytes]
+) -> None:
+    outcome = read(clear(content, "Secret", base64.b64encode(SEED).decode()), **secrets)
+    assert outcome.reason == UNSEALED
+    assert read(outcome.leftovers, **secrets).reason == UNSEALED
+
+
+def test_the_key_of_a_yubikey_in_the_clear_is_rejected_too() -> None:
+    secret = f"<Secret><PlainValue>{base64.b64encode(bytes(16)).decode()}</PlainValue></Secret>"
+    yubikey = package(
+        algorithm="http://www.yubico.com/#yubikey-aes",
+        data=secret,
+        more="<UserId>CN=dteffuje, UID=33c69e7f249e</UserId>",
+    )
+    named = "<EncryptionKey><KeyName>ours</KeyName></EncryptionKey>"
+    assert read(container(yubikey)).rejected == []
+    assert read(container(named, yubikey)).reason == UNSEALED
+
+
+def test_only_the_secret_needs_to_be_encrypted() -> None:
+    text = (VECTORS / "aes256.xml").read_bytes()
+    outcome = read(clear(text, "Counter", "7"), key=OWN_KEY)
+    assert [draft.token.counter for draft in outcome.drafts] == [0, 7]
+    assert outcome.rejected == []
+
+
 def test_no_reason_repeats_what_the_file_holds() -> None:
     secret = "c2VjcmV0c2VjcmV0c2VjcmV0"
     packages = [package(parameters=f"<Suite>{secret}</Suite>"), package(data=data(Counter=secret, TimeInterval=secret))]

@@ -13,6 +13,17 @@ def upgrade() -> None:
     """Add what is new; every row stays."""
     op.add_column(
         "account",
+        sa.Column(
+            "code_failures",
+            sa.Integer,
+            nullable=False,
+            server_default="0",
+            comment="Those of them in which a code was wrong; a login without a code leaves them",
+        ),
+    )
+    op.execute("UPDATE account SET code_failures = failures")  # which they were is not known
+    op.add_column(
+        "account",
         sa.Column("bypass_until", sa.Double, comment="No second factor is asked for before; null: it always is"),
     )
     _tokens()
