@@ -127,7 +127,7 @@ def tokens(world: World, size: Size) -> dict:
     """Compare two servers, one whose users have one token each, and one whose users have as many as they may."""
     crowd = world.crowd[: size.few_tokens]
     with ExitStack() as stack:
-        one = stack.enter_context(radius2fa(world, "few", crowd))
+        one = stack.enter_context(radius2fa(world, "one", crowd))  # of its own: the codes of now are used up on others
         eight = stack.enter_context(radius2fa(world, "eight", crowd, each=MOST_ACTIVE))
         return compared(one, eight, crowd, size)
 
