@@ -144,7 +144,7 @@ def _look_up(settings: "Settings", stack: ExitStack) -> "LookUp":
 
     @cache
     def directory() -> "LdapDirectory":
-        return stack.enter_context(closing(open_directory(settings)))
+        return stack.enter_context(closing(open_directory(settings, for_policy=False)))
 
     def look_up(name: str) -> Entry | NotFound:
         return directory().find(name, time.monotonic() + settings.server.patience)
