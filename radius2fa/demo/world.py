@@ -44,7 +44,7 @@ BOB = Person(
 CAROL = Person(
     Account("carol", "Carol Hargreaves", "6f1d3c52-8a0e-4b1c-9d57-1a6b0c2e4f03", PASSWORD.encode(), disabled=True),
     code="the same",
-    outcome="rejected: disabled in the directory",
+    outcome="asked again, then rejected: disabled in the directory",
     has_token=True,
 )
 PEOPLE = (ALICE, BOB, CAROL)

@@ -187,10 +187,10 @@ class Program:
         return code
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """SIGKILL; what it wrote has been read then, and is not taken for the next server's."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(LIMIT)
+        self.wait()
 
     def __enter__(self) -> Self:
         return self
