@@ -98,7 +98,7 @@ _WAYS = ("code", "no_token", "alone", "never")
 
 
 def _way(rule: Rule, entry: Entry, enrolled: Enrolled, now: float) -> str:
-    if rule.asks_at(now) is SecondFactor.DENY or _outside(rule, entry):
+    if rule.second_factor is SecondFactor.DENY or rule.shuts_out(entry):
         return "never"
     if _alone(rule, entry, enrolled, now):
         return "alone"
@@ -107,14 +107,8 @@ def _way(rule: Rule, entry: Entry, enrolled: Enrolled, now: float) -> str:
 
 def _alone(rule: Rule, entry: Entry, enrolled: Enrolled, now: float) -> bool:
     """Tell whether the password alone is enough."""
-    if _outside(rule, entry):
-        return False
-    asks = rule.asks_at(now)
-    return asks is SecondFactor.OFF or (asks is SecondFactor.IF_ENROLLED and entry.subject not in enrolled.ever)
-
-
-def _outside(rule: Rule, entry: Entry) -> bool:
-    return rule.required_groups is not None and rule.required_groups.isdisjoint(entry.groups)
+    spared = rule.spares(now, enrolled=entry.subject in enrolled.ever)
+    return spared is not None and not rule.shuts_out(entry)
 
 
 def _before(rules: Rules, chosen: Rule, client: str, entry: Entry) -> Iterator[Rule]:

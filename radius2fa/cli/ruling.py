@@ -7,7 +7,6 @@ from radius2fa.cli.showing import local_time, print_facts, print_table
 from radius2fa.login.case import Visit
 from radius2fa.login.policy import Rule, Rules, SecondFactor, Unfit, obstacles
 from radius2fa.login.ports import Entry, Standing
-from radius2fa.otp.token import Kind
 from radius2fa.radius.attributes import ReplyAttribute, shown
 
 NEVER = "cannot log in, whatever is typed"
@@ -78,9 +77,7 @@ class Ruling:
 def _verdict(visit: Visit, now: float) -> str:
     """Say how a login ends that is right in all that is typed."""
     rule, standing = visit.rule, visit.standing
-    asks = rule.asks_at(now)
-    outside = rule.required_groups is not None and rule.required_groups.isdisjoint(visit.entry.groups)
-    if asks is SecondFactor.DENY or outside:
+    if rule.second_factor is SecondFactor.DENY or rule.shuts_out(visit.entry):
         return NEVER
     try:
         rule.reply(visit.entry)
@@ -88,13 +85,13 @@ def _verdict(visit: Visit, now: float) -> str:
         return "cannot log in before the reply can be made: correct the entry in the directory"
     if now < standing.bypass_until:
         return f"needs no code until {local_time(standing.bypass_until)}: a bypass is in force"
-    if asks is SecondFactor.OFF or (asks is SecondFactor.IF_ENROLLED and not standing.enrolled):
+    if rule.spares(now, enrolled=standing.enrolled):
         return "logs in with the password alone"
     return _verdict_on_tokens(rule, standing)
 
 
 def _verdict_on_tokens(rule: Rule, standing: Standing) -> str:
-    if rule.adopts and rule.allows(Kind.YUBIKEY) and not standing.enrolled:
+    if rule.lets_adopt(enrolled=standing.enrolled):
         return "has no token yet; a YubiKey out of the stock becomes theirs by their first login with it"
     if not any(rule.allows(token.kind) for token in standing.tokens):
         return "has no token that may answer here, and cannot log in before there is one"

@@ -34,7 +34,8 @@ def authenticate(attempt: Attempt, house: House) -> Outcome:
         # Asked for a code all the same: that one was right, or that none is needed, shows only with the password.
         return _ask(case, doubt) if _may_ask(case) else _refuse(case, doubt)
 
-    refusal = house.ledger.accept(_success(case, proof), _accepted(case, proof), held.state if held else None)
+    record = _record(case, Result.ACCEPT, proof, factor=proof.factor)
+    refusal = house.ledger.accept(_success(case, proof), record, held.state if held else None)
     if refusal is not None:
         return Reject(refusal)
     return Accept(proof.visit.entry.subject, proof.token, proof.factor, proof.visit.rule.name or None, proof.reply)
@@ -139,24 +140,10 @@ def _success(case: Case, proof: Proof) -> Success:
     return Success(entry.subject, entry.name, proof.burn, case.place if standing.place.count else None)
 
 
-def _accepted(case: Case, proof: Proof) -> Record:
-    attempt, visit = case.attempt, proof.visit
-    return Record(
-        attempt.id,
-        attempt.when,
-        attempt.client.name,
-        attempt.name,
-        attempt.source,
-        Result.ACCEPT,
-        subject=visit.entry.subject,
-        token=proof.token,
-        policy=visit.rule.name or None,
-        factor=proof.factor,
-    )
-
-
-def _record(case: Case, result: Result, doubt: Doubt, reason: Reason | None) -> Record:
-    attempt, visit = case.attempt, doubt.visit
+def _record(
+    case: Case, result: Result, found: Proof | Doubt, reason: Reason | None = None, factor: str | None = None
+) -> Record:
+    attempt, visit = case.attempt, found.visit
     return Record(
         attempt.id,
         attempt.when,
@@ -166,6 +153,7 @@ def _record(case: Case, result: Result, doubt: Doubt, reason: Reason | None) -> 
         result,
         reason,
         visit.entry.subject if visit else None,
-        doubt.token,
+        found.token,
         (visit.rule.name or None) if visit else None,
+        factor,
     )

@@ -63,6 +63,24 @@ class Rule:
         over = self.until is not None and when >= self.until
         return SecondFactor.REQUIRED if over and self.second_factor is SecondFactor.IF_ENROLLED else self.second_factor
 
+    def spares(self, when: float, *, enrolled: bool) -> str | None:
+        """Return why the password alone is enough at `when` (Unix seconds), as in `ports.Record`; None if it is not."""
+        match self.asks_at(when):
+            case SecondFactor.OFF:
+                return "off"
+            case SecondFactor.IF_ENROLLED if not enrolled:
+                return "not-enrolled"
+            case _:
+                return None
+
+    def shuts_out(self, entry: Entry) -> bool:
+        """Tell whether somebody belongs to none of the groups that are required."""
+        return self.required_groups is not None and self.required_groups.isdisjoint(entry.groups)
+
+    def lets_adopt(self, *, enrolled: bool) -> bool:
+        """Tell whether an unassigned YubiKey may become somebody's by their login: the first one only."""
+        return self.adopts and self.allows(Kind.YUBIKEY) and not enrolled
+
 
 # Where no rule matches, nothing is let through without a second factor, and nothing is told beyond the acceptance.
 NO_RULE = Rule("")

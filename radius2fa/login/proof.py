@@ -76,7 +76,7 @@ def _obstacle(case: Case, visit: Visit) -> Reason | None:
         return Reason.LOCKED_OUT
     if rule.second_factor is SecondFactor.DENY:
         return Reason.DENIED
-    if rule.required_groups is not None and rule.required_groups.isdisjoint(visit.entry.groups):
+    if rule.shuts_out(visit.entry):
         return Reason.NOT_IN_GROUP
     return None
 
@@ -91,13 +91,7 @@ def _spared(case: Case, visit: Visit) -> str | None:
         return None
     if when < visit.standing.bypass_until:
         return "bypass"
-    match visit.rule.asks_at(when):
-        case SecondFactor.OFF:
-            return "off"
-        case SecondFactor.IF_ENROLLED if not visit.standing.enrolled:
-            return "not-enrolled"
-        case _:
-            return None
+    return visit.rule.spares(when, enrolled=visit.standing.enrolled)
 
 
 def _by_code(case: Case, visit: Visit) -> Proof | Doubt:
@@ -108,7 +102,7 @@ def _by_code(case: Case, visit: Visit) -> Proof | Doubt:
     # With "either", the tail of a mere password must not count as a code seen out of step.
     resync = case.held is not None or mode is CodeMode.APPENDED
     allowed = [token for token in visit.standing.tokens if visit.rule.allows(token.kind)]
-    adopts = visit.rule.adopts and visit.rule.allows(Kind.YUBIKEY) and not visit.standing.enrolled
+    adopts = visit.rule.lets_adopt(enrolled=visit.standing.enrolled)
     stock = _stock(case) if adopts else ()
     doubts = [Doubt(Reason.NO_CODE if allowed or adopts else Reason.NO_TOKEN, visit)]
     for tokens, adopting in ((allowed, False), (stock, True)):
