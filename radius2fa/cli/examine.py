@@ -7,21 +7,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from radius2fa.cli.verdict import Check, Verdict
 from radius2fa.config.model import Listen, Settings
 from radius2fa.config.policies import groups_of
-from radius2fa.directory.connection import Connection
-from radius2fa.directory.diagnosis import SUCCESS
-from radius2fa.directory.endpoint import parse_url
 from radius2fa.directory.inspect import PATIENCE, ServerReport, inspect
-from radius2fa.directory.ldap import as_service_account, base_search, dialling_of
-from radius2fa.directory.operations import Search
-from radius2fa.directory.pool import Pool
-from radius2fa.directory.servers import Servers
-from radius2fa.directory.service import ServiceAccount
+from radius2fa.directory.ldap import LdapDirectory
 from radius2fa.login.ports import Unavailable
 from radius2fa.server.wanted import wanted
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, open_store
@@ -76,31 +68,17 @@ def directory(settings: Settings) -> Iterator[Check]:
 
 def groups(settings: Settings) -> Iterator[Check]:
     """Look for each group that a policy speaks of: nobody belongs to one whose DN is misspelt."""
-    directory = settings.directory[0]
-    servers = Servers([parse_url(url) for url in directory.urls], time.monotonic)
-    dial = as_service_account(ServiceAccount(directory, time.monotonic), dialling_of(directory, time.monotonic))
     policies = {group: policy.name for policy in reversed(settings.policy) for _, group in groups_of(policy)}
-    with closing(Pool(servers, dial)) as pool:
+    with closing(LdapDirectory(settings.directory[0], time.monotonic)) as directory:
         for group, policy in policies.items():
             try:
-                why = _missing(group, base_search(directory), pool)
+                why = directory.unreadable(group, time.monotonic() + PATIENCE)
             except Unavailable as broken:
                 yield Check(f"group {group}", Verdict.UNAVAILABLE, broken.cause, "See the directory's log.")
                 continue
             if why:
                 remedy = f"Correct the DN in policy {policy!r}, or let the service account read the group."
                 yield Check(f"group {group}", Verdict.WARNING, f"no such group can be read: {why}", remedy)
-
-
-def _missing(dn: str, search: Search, pool: Pool) -> str:
-    """Return why an entry cannot be read, "" if it can."""
-    deadline = time.monotonic() + PATIENCE
-
-    def ask(connection: Connection) -> str:
-        found, result = connection.search(replace(search, base=dn), deadline)
-        return "" if found and result.code == SUCCESS else str(result)
-
-    return pool.run(ask, deadline, repeatable=True)
 
 
 def server(report: ServerReport, now: float) -> Iterator[Check]:

@@ -8,7 +8,7 @@ import typer
 
 from radius2fa.cli.deciding import asker_of, opened
 from radius2fa.cli.opening import NO, UNAVAILABLE, USAGE, fail, open_settings
-from radius2fa.cli.showing import print_json, print_table
+from radius2fa.cli.showing import Json, print_json, print_table
 from radius2fa.login.reason import Reason
 from radius2fa.printable import printable
 
@@ -24,7 +24,7 @@ def explain(
     ] = None,
     source: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="Where the user would sit.")] = "",
     reasons: Annotated[bool, typer.Option("--reasons", help="Instead, list every reason and its remedy.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Ask for password and code, walk through the real decision, and say what it would be and why.
 

@@ -9,7 +9,7 @@ import typer
 
 from radius2fa.cli.deciding import asker_of, opened
 from radius2fa.cli.opening import NO, fail, open_directory, open_house, open_settings, open_store
-from radius2fa.cli.showing import print_json, print_table
+from radius2fa.cli.showing import Json, print_json, print_table
 from radius2fa.login.place import place_of
 from radius2fa.login.ports import Entry, NotFound
 from radius2fa.printable import printable
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from radius2fa.config.model import Settings
 
 app = typer.Typer(no_args_is_help=True, help="The rules: who must show what, where.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 @app.command("test")

@@ -56,10 +56,10 @@ class LdapDirectory:
         def dial_to_bind(endpoint: Endpoint, deadline: float) -> Connection:
             return dial(endpoint, dialling, deadline)
 
-        self._dial_to_list = as_service_account(
+        self._dial_to_list = _as_service_account(
             service, replace(dialling, timeout=PATIENCE, longest_answer=LONGEST_PAGE)
         )
-        self._searching = Pool(self._servers, as_service_account(service, dialling))
+        self._searching = Pool(self._servers, _as_service_account(service, dialling))
         self._binding = Pool(self._servers, dial_to_bind)
 
     def find(self, name: str, deadline: float) -> Entry | NotFound:
@@ -118,6 +118,20 @@ class LdapDirectory:
         """
         self._search(base_search(self._settings), deadline)
 
+    def unreadable(self, dn: str, deadline: float) -> str:
+        """Return why the service account cannot read an entry, "" if it can.
+
+        Raises:
+            Unavailable: when no server answers.
+
+        """
+
+        def ask(connection: Connection) -> str:
+            found, result = connection.search(replace(base_search(self._settings), base=dn), deadline)
+            return "" if found and result.code == SUCCESS else str(result)
+
+        return self._searching.run(ask, deadline, repeatable=True)
+
     def close(self) -> None:
         """Close all connections, from any thread. Whatever is asked afterwards is Unavailable."""
         self._searching.close()
@@ -174,7 +188,7 @@ def dialling_of(settings: Directory, clock: Callable[[], float]) -> Dialling:
     return Dialling(context, settings.start_tls, settings.connect_timeout, settings.timeout, clock)
 
 
-def as_service_account(service: ServiceAccount, dialling: Dialling) -> Callable[[Endpoint, float], Connection]:
+def _as_service_account(service: ServiceAccount, dialling: Dialling) -> Callable[[Endpoint, float], Connection]:
     """Return how a connection is opened that has the service account's rights."""
 
     def dial_to_search(endpoint: Endpoint, deadline: float) -> Connection:

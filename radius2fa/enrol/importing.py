@@ -127,9 +127,7 @@ class Import:
         if isinstance(owner, str):
             return Rejected(row.line, row.copy, owner)
         subject, name = (owner.subject, owner.name) if owner else (None, None)
-        return NewToken(
-            draft.token, subject, name, draft.label, draft.serial, draft.valid_from, draft.valid_until, active=True
-        )
+        return NewToken(draft.token, subject, name, draft.label, draft.serial, draft.valid_from, draft.valid_until)
 
     def _owner(self, name: str) -> Entry | str:
         """Return the directory's entry, or why there is none."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from radius2fa.otp import issued
-from radius2fa.otp.token import MODHEX, Factor, Kind, Token, YubiKey
+from radius2fa.otp.token import MODHEX_DIGITS, Factor, Kind, Token, YubiKey
 
 BLOCK_CHARACTERS = 32  # the 16 octets of a Yubico OTP, in modhex
-MODHEX_LETTERS = "".join(sorted(MODHEX)).encode() + "".join(sorted(MODHEX)).upper().encode()  # a caps lock may be on
+MODHEX_LETTERS = (MODHEX_DIGITS + MODHEX_DIGITS.upper()).encode()  # a caps lock may be on
 
 
 def fits(token: Factor, code: bytes) -> bool:

@@ -112,7 +112,8 @@ class YubiKey:
             raise ValueError(f"counter: {self.counter} is below 0")
 
 
-MODHEX = frozenset("cbdefghijklnrtuv")  # Yubico's digits 0 to 15: on the same keys of nearly all keyboards
+MODHEX_DIGITS = "cbdefghijklnrtuv"  # Yubico's digits 0 to 15: on the same keys of nearly all keyboards
+MODHEX = frozenset(MODHEX_DIGITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,9 @@ def _device(token: Factor) -> Hashable:
 
 
 def _abreast(token: Factor, devices: Mapping[Hashable, _Device]) -> Factor:
-    """Return a token with the counter of its device."""
-    return replace(token, counter=devices[_device(token)].counter)
+    """Return a token with the counter of its device: itself, where no other row of the device is ahead."""
+    counter = devices[_device(token)].counter
+    return token if token.counter == counter else replace(token, counter=counter)
 
 
 def _in_first(verdict: Verdict, device: _Device) -> Verdict:

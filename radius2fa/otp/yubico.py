@@ -9,11 +9,10 @@ from binascii import crc_hqx
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from radius2fa.otp.forms import BLOCK_CHARACTERS, MODHEX_LETTERS, fits
-from radius2fa.otp.token import PRIVATE_ID_OCTETS, PUBLIC_ID_MOST, YubiKey
+from radius2fa.otp.token import MODHEX_DIGITS, PRIVATE_ID_OCTETS, PUBLIC_ID_MOST, YubiKey
 
-_DIGITS = "cbdefghijklnrtuv"  # 0 to 15
-_FROM_HEX = str.maketrans("0123456789abcdef", _DIGITS)
-_TO_HEX = str.maketrans(_DIGITS + _DIGITS.upper(), "0123456789abcdef" * 2)
+_FROM_HEX = str.maketrans("0123456789abcdef", MODHEX_DIGITS)
+_TO_HEX = str.maketrans(MODHEX_LETTERS.decode(), "0123456789abcdef" * 2)
 
 _USE = slice(PRIVATE_ID_OCTETS, PRIVATE_ID_OCTETS + 2)  # power-ups, little-endian
 _SESSION = 11  # touches since then; before it 3 octets of time, behind it 2 random ones and the CRC
@@ -40,7 +39,7 @@ def from_modhex(text: str) -> bytes:
 
     """
     if len(text) % 2 or text.encode().translate(None, MODHEX_LETTERS):
-        raise ValueError(f"not an even number of modhex letters, which are {_DIGITS}")
+        raise ValueError(f"not an even number of modhex letters, which are {MODHEX_DIGITS}")
     return bytes.fromhex(text.translate(_TO_HEX))
 
 

@@ -19,10 +19,10 @@ from radius2fa.store.ledger import Ledger
 from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, place, token
 from radius2fa.store.seal import BadKeyFile, KeyRing, Random
 from radius2fa.store.sqlite import Sqlite
-from radius2fa.store.standing import DAY
 from radius2fa.store.tokens import Tokens
 from radius2fa.store.watch import Watch
 
+_DAY = 86400.0
 _SWEPT_AT_ONCE = 1000  # so that no login waits long for the writer
 
 _A_SEED = select(token.c.seed).limit(1)
@@ -69,7 +69,7 @@ class Store:
         That are challenges that have expired, rows of the journal that are too old, and, a day later, temporary codes
         that have ended and places from where nobody tries anything any more.
         """
-        yesterday = when - DAY
+        yesterday = when - _DAY
         self._delete(challenge, "id", challenge.c.expires <= when)
         self._delete(journal, "number", journal.c.at <= when - self._keep_seconds)
         self._delete(token, "id", token.c.kind == Kind.TEMPORARY.value, token.c.valid_until <= yesterday)
@@ -123,7 +123,7 @@ def open_store(
         acts,
         Watch(database, acts),
         database,
-        settings.keep_days * DAY,
+        settings.keep_days * _DAY,
     )
 
 

@@ -15,7 +15,6 @@ from radius2fa.store.prepared import Prepared
 from radius2fa.store.schema import account, place, token
 from radius2fa.store.seal import KeyRing, SealBroken
 
-DAY = 86400.0
 # Of one person, tokens before codes and the newest first: what was retired explains a refusal, and tells that somebody
 # is enrolled; it must not make logins dear.
 MOST_RETIRED = 8
