@@ -2,7 +2,6 @@ import base64
 import re
 import signal
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -26,18 +25,7 @@ from tests.cli.tokens import (
     lines,
 )
 from tests.otp import oathtool
-from tests.servers.slapd import Slapd, person_ldif
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret") + person_ldif("bob", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
+from tests.servers.slapd import Slapd
 
 
 @pytest.fixture

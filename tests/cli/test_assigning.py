@@ -1,23 +1,9 @@
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.cli.helpdesk import Helpdesk
 from tests.cli.tokens import BUTTON, TOKEN, TOUCH_1, TOUCH_2, add, add_seed, add_yubikey, codes_now, lines
 from tests.otp import oathtool
-from tests.servers.slapd import Slapd, person_ldif
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret") + person_ldif("bob", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
+from tests.servers.slapd import Slapd
 
 
 def in_stock(desk: Helpdesk, *arguments: str) -> str:

@@ -1,26 +1,13 @@
 import re
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from radius2fa.login.place import place_of
 from tests.cli.helpdesk import Helpdesk
-from tests.servers.slapd import Slapd, person_dn, person_ldif
+from tests.servers.slapd import Slapd, person_dn
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+"
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
 
 
 def seconds_left(desk: Helpdesk, slapd: Slapd) -> float:

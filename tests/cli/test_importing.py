@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,11 @@ from radius2fa.otp.token import Kind, Token, YubiKey
 from tests.cli.helpdesk import Helpdesk
 from tests.cli.tokens import SEED
 from tests.enrol.formats.pskc_files import VECTORS, container, package, pskctool
-from tests.servers.slapd import Slapd, person_ldif
+from tests.servers.slapd import Slapd
 
 SEED_HEX = base64.b32decode(SEED).hex()
 ENTRA = "upn,serial number,secret key,time interval,manufacturer,model\n"
 KEY, PASSWORD = "12345678901234567890123456789012", "qwerty"
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
 
 
 @pytest.fixture

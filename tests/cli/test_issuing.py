@@ -1,9 +1,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -11,21 +9,10 @@ from radius2fa.login.place import place_of
 from radius2fa.otp.token import Kind
 from radius2fa.otp.verify import Match, Windows, check
 from tests.cli.helpdesk import Helpdesk
-from tests.servers.slapd import Slapd, person_dn, person_ldif
+from tests.servers.slapd import Slapd, person_dn
 
 RECOVERY = r"[0-9a-hjkmnp-tv-z]{5}-[0-9a-hjkmnp-tv-z]{5}"  # Crockford's base32
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+"
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
 
 
 def answers(desk: Helpdesk, slapd: Slapd, code: str, *, later: float = 0.0) -> Kind | None:

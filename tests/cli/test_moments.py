@@ -1,24 +1,9 @@
-import os
-import time
-from collections.abc import Iterator
-
 import pytest
 import typer
 
 from radius2fa.cli.moments import beginning, ending, require_order
 
-
-@pytest.fixture(autouse=True)
-def _in_auckland() -> Iterator[None]:
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = "NZST-12NZDT,M9.5.0,M4.1.0/3"  # needs no files of time zones
-    time.tzset()
-    yield
-    if before is None:
-        del os.environ["TZ"]
-    else:
-        os.environ["TZ"] = before
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("in_auckland")
 
 
 @pytest.mark.parametrize(

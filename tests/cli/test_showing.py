@@ -1,27 +1,10 @@
-import os
-import time
-from collections.abc import Iterator
-
 import pytest
 
 from radius2fa.cli.showing import iso_time, local_time
 from radius2fa.printable import printable
 
 
-@pytest.fixture
-def _in_auckland() -> Iterator[None]:
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = "NZST-12NZDT,M9.5.0,M4.1.0/3"  # needs no files of time zones
-    time.tzset()
-    yield
-    if before is None:
-        del os.environ["TZ"]
-    else:
-        os.environ["TZ"] = before
-    time.tzset()
-
-
-@pytest.mark.usefixtures("_in_auckland")
+@pytest.mark.usefixtures("in_auckland")
 def test_times_are_local_and_say_their_zone() -> None:
     assert local_time(1111111109.7) == "2005-03-18 14:58:29 NZDT"  # RFC 6238 appendix B has it in UTC: 01:58:29
     assert iso_time(1111111109.5) == "2005-03-18T14:58:29.500000+13:00"

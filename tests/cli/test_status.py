@@ -1,11 +1,7 @@
 import re
 import time
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from radius2fa.cli.status import status_of
 from radius2fa.login.lockout import LockoutRules, place_rules
@@ -13,22 +9,11 @@ from radius2fa.login.ports import Failure, Miss, Record, Result
 from radius2fa.login.reason import Reason
 from tests.cli.helpdesk import Helpdesk
 from tests.cli.tokens import add, add_yubikey
-from tests.servers.slapd import Slapd, person_ldif
+from tests.servers.slapd import Slapd
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+"
 LOCKS = LockoutRules(failures=1, delay=600.0, lock_after=2)
 NOBODYS = {"active": 0, "disabled": 0, "expired": 0, "not yet valid": 0, "in stock": 0}
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret") + person_ldif("bob", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
 
 
 def fail_to_log_in(desk: Helpdesk, name: str, when: float, *, times: int = 1) -> None:

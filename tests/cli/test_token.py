@@ -1,27 +1,13 @@
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.cli.helpdesk import Helpdesk
 from tests.cli.tokens import BUTTON, SEED, TOKEN, add, add_seed, add_yubikey, codes_now, id_in
 from tests.otp import oathtool
-from tests.servers.slapd import Slapd, person_dn, person_ldif
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret") + person_ldif("bob", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
-
+from tests.servers.slapd import Slapd, person_dn
 
 # list, show, qr
 

@@ -1,7 +1,5 @@
 import time
-from collections.abc import Iterator
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,6 @@ from radius2fa.login.place import place_of
 from radius2fa.login.ports import Miss, Record, Result
 from radius2fa.login.reason import Reason
 from tests.cli.helpdesk import Helpdesk
-from tests.servers.slapd import Slapd, person_ldif
 
 RULES = place_rules(LockoutRules(delay=600.0), address=2, client=2)
 FOUR = place_of("vpn", "", ip_address("198.51.100.7"))
@@ -19,17 +16,6 @@ SIX = place_of("vpn", "", ip_address("2001:db8::7"))
 CARD = place_of("vpn", "00-11-22-33-44-55", None)
 CLIENT = place_of("vpn", "", None)
 PLACES = (FOUR, SIX, CARD, CLIENT)
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
 
 
 def try_names(desk: Helpdesk, *places: str, names: int = 2, ago: float = 0.0) -> None:

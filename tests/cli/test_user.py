@@ -1,8 +1,6 @@
 import re
 import time
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -11,18 +9,7 @@ from radius2fa.login.ports import Burn, Failure, Record, Result, Success
 from radius2fa.login.reason import Reason
 from tests.cli.helpdesk import Helpdesk
 from tests.cli.tokens import add, add_yubikey
-from tests.servers.slapd import Slapd, person_dn, person_ldif
-
-
-@pytest.fixture(scope="module")
-def slapd() -> Iterator[Slapd]:
-    with Slapd(seed=person_ldif("alice", "secret")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
-    return Helpdesk(tmp_path, slapd)
+from tests.servers.slapd import Slapd, person_dn
 
 
 def fail_to_log_in(desk: Helpdesk, subject: str, name: str, rules: LockoutRules, *, times: int = 1) -> None:

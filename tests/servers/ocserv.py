@@ -4,9 +4,7 @@ import grp
 import os
 import pwd
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import IO, Self
 
 import pytest
 
+from tests.servers.listening import wait_until_it_listens
 from tests.servers.slapd import free_port
 from tests.servers.tls import Authority
 from tests.servers.wrapped import library
@@ -94,7 +93,7 @@ class Ocserv:
             stderr=self._output,
             env={**os.environ, "LD_PRELOAD": str(wrapper), "UID_WRAPPER": "1", "UID_WRAPPER_ROOT": "1"},
         )
-        self._wait_until_it_listens()
+        wait_until_it_listens(self._process, self._port, LIMIT, "ocserv", self.log)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -117,15 +116,3 @@ class Ocserv:
             check=False,
         )
         return Login(done.stderr.decode(), done.stdout.startswith(b"COOKIE="))
-
-    def _wait_until_it_listens(self) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + LIMIT
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self._port), 1).close()
-            except ConnectionRefusedError:
-                time.sleep(0.01)  # nothing tells when a port begins to listen
-            else:
-                return
-        pytest.fail(f"ocserv did not start:\n{self.log()}")

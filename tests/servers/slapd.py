@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import IO, Self
 
 import pytest
 
+from tests.servers.listening import wait_until_it_listens
 from tests.servers.tls import Authority, Certificate
 
 SLAPD = "/usr/sbin/slapd"
@@ -178,7 +178,7 @@ class Slapd:
         command = [SLAPD, "-f", str(self._folder / "slapd.conf"), "-h", urls, "-d", level]
         self._output = (self._folder / "log").open("ab")
         self._process = subprocess.Popen(command, stdout=self._output, stderr=self._output, stdin=subprocess.DEVNULL)
-        self._wait_until_it_listens()
+        wait_until_it_listens(self._process, self.port, STARTS_WITHIN, "slapd", self.log)
 
     def stop(self) -> None:
         """Stop, and return when it has ended."""
@@ -254,19 +254,6 @@ class Slapd:
         (self._folder / "db").mkdir()
         values = {"folder": self._folder, "suffix": SUFFIX, "admin": ADMIN, "password": ADMIN_PASSWORD, "extra": extra}
         (self._folder / "slapd.conf").write_text(_CONFIGURATION.format(**values) + limits)
-
-    def _wait_until_it_listens(self) -> None:
-        """Wait on the process and its port, with a deadline."""
-        assert self._process is not None
-        deadline = time.monotonic() + STARTS_WITHIN
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except ConnectionRefusedError:
-                time.sleep(0.01)  # nothing tells when a port begins to listen
-            else:
-                return
-        pytest.fail(f"slapd did not start:\n{self.log()}")
 
 
 def free_port() -> int:

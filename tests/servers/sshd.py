@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import IO, Self
 
 import pytest
 
+from tests.servers.listening import wait_until_it_listens
 from tests.servers.pam import PamServices
 from tests.servers.slapd import free_port
 
@@ -82,7 +81,7 @@ class Sshd:
             stderr=self._log,
             env={**os.environ, **self._services.environment},
         )
-        self._wait_until_it_listens()
+        wait_until_it_listens(self._process, self._port, LIMIT, "sshd", self.log)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -118,15 +117,3 @@ class Sshd:
         )
         prompts = (self._folder / "prompts").read_text().splitlines()
         return Login(prompts, done.stdout, done.returncode == 0)
-
-    def _wait_until_it_listens(self) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + LIMIT
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self._port), 1).close()
-            except ConnectionRefusedError:
-                time.sleep(0.01)  # nothing tells when a port begins to listen
-            else:
-                return
-        pytest.fail(f"sshd did not start:\n{self.log()}")
