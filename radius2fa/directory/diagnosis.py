@@ -25,6 +25,14 @@ _ACTIVE_DIRECTORY = {
     "773": BindResult.PASSWORD_MUST_CHANGE,
     "775": BindResult.ACCOUNT_LOCKED,
 }
+
+# The errors of a password policy control (draft-behera-ldap-password-policy section 6.2); the others, from 3 on, are
+# about changing a password.
+_PASSWORD_POLICY = {
+    0: BindResult.PASSWORD_EXPIRED,
+    1: BindResult.ACCOUNT_LOCKED,
+    2: BindResult.PASSWORD_MUST_CHANGE,
+}
 _DATA = re.compile(r"\bdata ([0-9a-f]{3})\b", re.IGNORECASE)
 
 
@@ -52,8 +60,16 @@ _RULES = (
 def verdict_of(result: Result) -> BindResult | None:
     """Return what the answer says of the password, or None where it says nothing: then the directory has failed.
 
-    OK comes from one code only, which is 0.
+    OK comes from one code only, which is 0, and only where no password policy objects: a server may let somebody in who
+    then can do nothing but change the password (changeAfterReset).
     """
+    verdict = _verdict_of_code(result)
+    if verdict is None or result.policy is None:
+        return verdict
+    return _PASSWORD_POLICY.get(result.policy, verdict)
+
+
+def _verdict_of_code(result: Result) -> BindResult | None:
     if result.code == SUCCESS:
         return BindResult.OK
     if result.code == INVALID_CREDENTIALS and (number := _DATA.search(result.diagnosis)):

@@ -8,12 +8,22 @@ from radius2fa.directory.wanted import NOTHING_MORE, Wanted
 from radius2fa.login.policy import folded
 from radius2fa.login.ports import Entry, Unavailable
 
+OBJECT_SID = "objectsid"
+PRIMARY_GROUP_ID = "primarygroupid"
+
 
 def attributes_to_ask_for(settings: Directory, wanted: Wanted) -> tuple[str, ...]:
-    """Return the attributes of a search for people, each once: the id, the name, and then the others."""
+    """Return the attributes of a search for people, each once: the id, the name, and then the others.
+
+    Where groups are wanted, those are among them that tell the primary group in Active Directory. Other servers leave
+    out what they do not know (RFC 4511 section 4.5.1.8).
+    """
     own = (settings.id_attribute, settings.name_attribute)
     known = {name.lower() for name in own}
-    return own + tuple(sorted({name.lower() for name in wanted.attributes} - known))
+    others = {name.lower() for name in wanted.attributes}
+    if wanted.groups:
+        others |= {OBJECT_SID, PRIMARY_GROUP_ID}
+    return own + tuple(sorted(others - known))
 
 
 def entry_of(found: Found, typed: str, settings: Directory, wanted: Wanted = NOTHING_MORE) -> Entry:

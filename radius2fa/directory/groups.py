@@ -1,14 +1,14 @@
 """Owns the groups that somebody belongs to, directly and through other groups: one search for each level upward."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ldap3 import NO_ATTRIBUTES, SUBTREE
 
 from radius2fa.config.model import Directory
 from radius2fa.directory.diagnosis import SIZE_LIMIT_EXCEEDED
-from radius2fa.directory.entries import own_names_of
-from radius2fa.directory.filters import GroupFilter
+from radius2fa.directory.entries import OBJECT_SID, PRIMARY_GROUP_ID, own_names_of
+from radius2fa.directory.filters import GroupFilter, escaped
 from radius2fa.directory.operations import Found, Result, Search
 from radius2fa.login.dn import normal_dn
 from radius2fa.login.ports import Unavailable
@@ -33,7 +33,7 @@ class Groups:
 
     def direct(self, person: Found, ask: Ask) -> list[str]:
         """Return the DNs of the groups that one search finds, as the server writes them. Raises as `of` does."""
-        return self._above([person.dn], self._user(person), ask)
+        return self._search(self._filter_of(person), person.dn, ask)
 
     def of(self, person: Found, ask: Ask) -> frozenset[str]:
         """Return the DNs of all groups as `normal_dn` writes them, breadth first, each of them asked about once.
@@ -43,33 +43,54 @@ class Groups:
                 missing one may be the stricter.
 
         """
-        user, known, level = self._user(person), set[str](), [person.dn]
-        for _ in range(MOST_LEVELS + 1):
-            level = [dn for dn in self._above(level, user, ask) if dn not in known]
+        user, known, level = self._user(person), set[str](), self.direct(person, ask)
+        for _ in range(MOST_LEVELS):
             known.update(level)
             if len(known) > MOST_GROUPS:
                 raise _too_many(person.dn)
-            if not level or not self._nested:
+            level = [dn for dn in self._above(level, user, ask) if dn not in known] if self._nested else []
+            if not level:
                 return frozenset(map(normal_dn, known))
         raise Unavailable("directory", f"the groups of {person.dn!r} are nested more than {MOST_LEVELS} levels deep")
 
     def _user(self, person: Found) -> str:
         return own_names_of(person, self._settings)[0] if self._filter.takes_user else ""
 
+    def _filter_of(self, person: Found) -> str:
+        """Return the filter for the groups of a person, with the primary one that only Active Directory has."""
+        text = self._filter.fill([person.dn], self._user(person))
+        primary = _primary_group(person)
+        return f"(|{text}(objectSid={escaped(primary)}))" if primary else text
+
     def _above(self, dns: list[str], user: str, ask: Ask) -> list[str]:
         """Return the groups to which any of these belongs, each once."""
         above: dict[str, None] = {}
         for start in range(0, len(dns), _AT_ONCE):
-            above.update(dict.fromkeys(self._search(dns[start : start + _AT_ONCE], user, ask)))
+            some = dns[start : start + _AT_ONCE]
+            above.update(dict.fromkeys(self._search(self._filter.fill(some, user), some[0], ask)))
         return list(above)
 
-    def _search(self, dns: list[str], user: str, ask: Ask) -> Iterable[str]:
-        text = self._filter.fill(dns, user)
+    def _search(self, text: str, dn: str, ask: Ask) -> list[str]:
+        """Return the DNs of the groups that pass a filter, which is about this DN and perhaps others."""
         limit = math.ceil(self._settings.timeout)
         found, result = ask(Search(self._base, SUBTREE, text, (NO_ATTRIBUTES,), MOST_GROUPS, limit))
         if result.code == SIZE_LIMIT_EXCEEDED:
-            raise _too_many(dns[0])
+            raise _too_many(dn)
         return [group.dn for group in found]
+
+
+def _primary_group(person: Found) -> str:
+    """Return the SID of the primary group as text, or "" where the entry tells of none.
+
+    It is that of the domain, as in the person's own, with primaryGroupID behind it ([MS-ADTS] 3.1.1.4.5.19). A SID has
+    a revision, the number of its parts, 6 octets of authority, and parts of 4 in little-endian order ([MS-DTYP] 2.4.2).
+    """
+    sid, group = (person.attributes.get(name, ()) for name in (OBJECT_SID, PRIMARY_GROUP_ID))
+    if not sid or not group:
+        return ""
+    revision, authority = sid[0][0], int.from_bytes(sid[0][2:8], "big")
+    parts = [int.from_bytes(sid[0][at : at + 4], "little") for at in range(8, len(sid[0]) - 4, 4)]
+    return "-".join(["S", *map(str, [revision, authority, *parts]), group[0].decode()])
 
 
 def _too_many(dn: str) -> Unavailable:

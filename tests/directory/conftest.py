@@ -8,7 +8,9 @@ import pytest
 from pydantic import SecretBytes
 
 from radius2fa.config.model import Directory
+from tests.servers import samba as active_directory
 from tests.servers.faulty_ldap import FaultyLdap
+from tests.servers.samba import Samba
 from tests.servers.slapd import ADMIN, ADMIN_PASSWORD, SUFFIX, Slapd
 from tests.servers.tls import Authority
 
@@ -48,6 +50,27 @@ class Tools:
         }
         return Directory.model_validate(values)
 
+    @classmethod
+    def settings_of(cls, samba: Samba, **others: object) -> Directory:
+        """Settings for the administrator of an Active Directory, with StartTLS."""
+        values: dict[str, object] = {
+            "ca_file": samba.ca_file,
+            "base": active_directory.PEOPLE,
+            "group_base": active_directory.GROUPS,
+            "bind_dn": active_directory.ADMIN,
+            "bind_password": SecretBytes(active_directory.ADMIN_PASSWORD.encode()),
+            "user_filter": active_directory.USER_FILTER,
+            "id_attribute": "objectGUID",
+            "name_attribute": "sAMAccountName",
+            "realms": ("example.org",),
+            "domains": ("EXAMPLE",),
+            # It has one process and a queue of ten connections: Linux offers one that found no place again in a second.
+            "connect_timeout": 4.0,
+            "timeout": 4.0,
+            **others,
+        }
+        return cls.settings(samba.uri, **values)  # type: ignore[arg-type]
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -68,6 +91,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def slapd(authority: Authority) -> Iterator[Slapd]:
     """One server for all tests, which add people of their own and leave it running."""
     with Slapd(authority=authority) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def samba(authority: Authority) -> Iterator[Samba]:
+    """One domain controller, likewise."""
+    with Samba(authority) as server:
         yield server
 
 

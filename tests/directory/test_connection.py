@@ -26,7 +26,7 @@ from radius2fa.directory.tls import client_context
 from radius2fa.directory.wire import LONGEST_ANSWER, Broken
 from radius2fa.login.ports import BindResult
 from tests.directory.conftest import Clock
-from tests.servers.faulty_ldap import INVALID_CREDENTIALS, FaultyLdap, entries, octets, result, silence
+from tests.servers.faulty_ldap import INVALID_CREDENTIALS, Answer, FaultyLdap, entries, in_turn, octets, result, silence
 from tests.servers.slapd import Slapd, person_dn
 
 PASSWORD = b"user-Pa55"
@@ -233,6 +233,44 @@ def test_a_control_that_nobody_asked_for_is_passed_by(faulty: FaultyLdap, connec
     controls = long_form(0xA0, long_form(0x30, name, b"\x04\x0586400"))
     faulty.on_bind = lambda message_id: long_form(0x30, integer(message_id), body, controls)
     assert connection.bind("cn=x", PASSWORD, clock.soon()) == Result(0, "")
+
+
+def answer_with_control(code: int, octets_of_value: bytes) -> Answer:
+    """A bind's result with a password policy control, whose value may be anything."""
+    body = bytes([0x61, 7, 0x0A, 1, code, 4, 0, 4, 0])
+    name = b"\x04\x191.3.6.1.4.1.42.2.27.8.5.1"
+    controls = long_form(0xA0, long_form(0x30, name, long_form(0x04, octets_of_value)))
+    return lambda message_id: long_form(0x30, integer(message_id), body, controls)
+
+
+@pytest.mark.parametrize("broken", [b"", b"\x30", b"\x30\x03\x81\x01", b"\x04\x03\x81\x01\x02", b"\xff" * 9])
+def test_a_broken_password_policy_control_changes_no_verdict_and_breaks_no_connection(
+    faulty: FaultyLdap, connection: Connection, clock: Clock, broken: bytes
+) -> None:
+    faulty.on_bind = in_turn(
+        answer_with_control(INVALID_CREDENTIALS, broken),
+        answer_with_control(0, broken),
+        answer_with_control(INVALID_CREDENTIALS, b"\x30\x03\x81\x01\x01"),
+        answer_with_control(0, b"\x30\x03\x81\x01\x02"),
+    )
+    verdicts = [verdict_of(connection.bind("cn=x", PASSWORD, clock.soon())) for _ in range(4)]
+    assert verdicts == [
+        BindResult.WRONG_PASSWORD,
+        BindResult.OK,
+        BindResult.ACCOUNT_LOCKED,
+        BindResult.PASSWORD_MUST_CHANGE,
+    ]
+    assert faulty.connections == 1
+
+
+def test_controls_that_are_no_controls_make_an_answer_that_is_none(
+    faulty: FaultyLdap, connection: Connection, clock: Clock
+) -> None:
+    """A success in a message that is no LDAP is none."""
+    body = bytes.fromhex("61070a010004000400")
+    faulty.on_bind = lambda message_id: long_form(0x30, integer(message_id), body, long_form(0xA0, b"\x30\x02\x04"))
+    with pytest.raises(Broken, match="the answer cannot be read"):
+        connection.bind("cn=x", PASSWORD, clock.soon())
 
 
 # Opening

@@ -54,3 +54,31 @@ def test_any_other_code_says_nothing_of_the_password(code: int) -> None:
 
 def test_no_code_but_0_is_ok() -> None:
     assert [code for code in range(-1, 4096) if verdict_of(Result(code, "success")) is BindResult.OK] == [0]
+
+
+@pytest.mark.parametrize(
+    ("code", "policy", "verdict"),
+    [
+        (49, 0, BindResult.PASSWORD_EXPIRED),
+        (49, 1, BindResult.ACCOUNT_LOCKED),
+        (19, 1, BindResult.ACCOUNT_LOCKED),
+        (0, 2, BindResult.PASSWORD_MUST_CHANGE),
+        (49, 3, BindResult.WRONG_PASSWORD),
+        (49, 255, BindResult.WRONG_PASSWORD),
+        (0, 8, BindResult.OK),
+    ],
+)
+def test_the_error_of_a_password_policy_says_more_than_the_code(code: int, policy: int, verdict: BindResult) -> None:
+    """The numbers are those of draft-behera-ldap-password-policy section 6.2."""
+    assert verdict_of(Result(code, "", policy=policy)) is verdict
+
+
+def test_no_policy_makes_a_success_or_a_verdict_of_what_is_none() -> None:
+    successes = {
+        (code, policy)
+        for code in range(128)
+        for policy in range(256)
+        if verdict_of(Result(code, "", policy=policy)) is BindResult.OK
+    }
+    assert successes == {(0, policy) for policy in range(3, 256)}
+    assert {verdict_of(Result(code, "", policy=1)) for code in (1, 2, 10, 51, 52, 80)} == {None}

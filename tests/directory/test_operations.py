@@ -39,19 +39,24 @@ def read(octets: bytes) -> dict[str, object]:
     return dict(CONNECTION.strategy.decode_response_fast(decode_message_fast(octets)))
 
 
-def test_rfc_4511_section_4_2_a_bind_is_version_3_and_simple() -> None:
-    """SEQUENCE { 1, [APPLICATION 0] { 3, "cn=x", [0] "pw" } }, written out by hand."""
-    assert octets_of(bind_operation_of("cn=x", b"pw")) == "3012020101600d0201030404636e3d7880027077"
+PASSWORD_POLICY = "0419" + b"1.3.6.1.4.1.42.2.27.8.5.1".hex()
+CONTROLS = f"a01d301b{PASSWORD_POLICY}"
+"""[0] { SEQUENCE { type } }: what a bind ends with. Without a criticality, which is false then."""
+
+
+def test_rfc_4511_section_4_2_a_bind_is_version_3_and_simple_and_asks_for_the_password_policy() -> None:
+    """SEQUENCE { 1, [APPLICATION 0] { 3, "cn=x", [0] "pw" }, controls }, written out by hand."""
+    assert octets_of(bind_operation_of("cn=x", b"pw")) == f"3031020101600d0201030404636e3d7880027077{CONTROLS}"
 
 
 @pytest.mark.parametrize("password", ["a\u00adb", "\uff21", "A\u0308", "\u00a0", "\x07"])
 def test_saslprep_never_touches_a_password(password: str) -> None:
     """A soft hyphen, a full-width letter, an umlaut in two parts, a hard blank, a bell: no text would pass."""
-    assert octets_of(bind_operation_of("cn=x", password.encode())).endswith(password.encode().hex())
+    assert octets_of(bind_operation_of("cn=x", password.encode())).endswith(password.encode().hex() + CONTROLS)
 
 
 def test_a_password_that_is_no_utf_8_is_sent_as_it_is() -> None:
-    assert octets_of(bind_operation_of("cn=x", b"\xff\xfe")).endswith("8002fffe")
+    assert octets_of(bind_operation_of("cn=x", b"\xff\xfe")).endswith("8002fffe" + CONTROLS)
 
 
 def test_rfc_4511_section_4_5_1_a_search_never_dereferences_aliases() -> None:
@@ -78,6 +83,100 @@ def test_rfc_2696_the_cookie_of_an_answer_asks_for_the_next_page() -> None:
     octets = bytes.fromhex(f"30{3 + len(done + control) // 2:02x}020105{done}{control}")
     assert result_of(read(octets)) == Result(0, "", b"\xff")
     assert result_of(read(bytes.fromhex(f"300c020105{done}"))) == Result(0, "", b"")
+
+
+def answered(value: str | None, *more: str) -> bytes:
+    """A refusal (invalidCredentials) with a password policy control of this value, and more of them, in octets."""
+    controls = "".join(
+        control(PASSWORD_POLICY + ("" if each is None else sized("04", each))) for each in (value, *more)
+    )
+    return bytes.fromhex(sized("30", "020105" + "61070a013104000400" + sized("a0", controls)))
+
+
+def sized(tag: str, value: str) -> str:
+    return f"{tag}81{len(value) // 2:02x}{value}"
+
+
+def control(parts: str) -> str:
+    return sized("30", parts)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("3003810100", 0),
+        ("3003810101", 1),
+        ("3003810102", 2),
+        ("30038101ff", 255),
+        ("30840000000781840000000101", 1),
+        ("3008a003810105810101", 1),
+        ("3000", None),
+        ("3005a003800163", None),
+        ("3005a003810101", None),
+    ],
+)
+def test_the_error_of_a_password_policy_control_is_read(value: str, error: int | None) -> None:
+    """Lengths of four octets, a warning before it, none, and the warnings alone: of seconds, and of grace logins."""
+    assert result_of(read(answered(value))) == Result(49, "", b"", error)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "30",
+        "3003",
+        "300381",
+        "30038101",
+        "3002810101",
+        "3003810200",
+        "308100",
+        "3080810101" + "0000",
+        "30ff810101",
+        "3081ff810101",
+        "810101",
+        "3103810101",
+        "0403810101",
+        "300481020001",
+        "3006810101810100",
+        "3003810101" + "00",
+        "3003810101" * 2,
+        "3003020101",
+        "30030a0101",
+        "3005a103810101",
+        "ff" * 40,
+    ],
+)
+def test_a_password_policy_control_that_cannot_be_read_is_none(value: str | None) -> None:
+    """Cut off anywhere, too long, of another type, with two errors, with an empty one or one of two octets."""
+    assert result_of(read(answered(value))) == Result(49, "")
+
+
+def test_a_control_whose_value_is_no_octet_string_is_none() -> None:
+    number = control(PASSWORD_POLICY + "020101")
+    octets = bytes.fromhex(sized("30", "020105" + "61070a013104000400" + sized("a0", number)))
+    assert result_of(read(octets)) == Result(49, "")
+
+
+def test_of_two_controls_one_is_read_and_the_refusal_stays_one() -> None:
+    assert result_of(read(answered("3003810101", "3003810100"))).code == 49
+    assert result_of(read(answered("3003810101", "3000"))) == Result(49, "")
+    assert result_of(read(answered("30", "3003810101"))) == Result(49, "", b"", 1)
+
+
+def test_no_altered_octet_of_a_control_makes_a_success_of_a_refusal() -> None:
+    """All alterations of one octet behind the result, and the answer cut off at any place."""
+    refusal = answered("3008a003810105810101")
+    start = refusal.index(b"\xa0")
+    altered = [
+        refusal[:at] + bytes([octet]) + refusal[at + 1 :] for at in range(start, len(refusal)) for octet in range(256)
+    ]
+    codes = set()
+    for each in (*altered, *(refusal[:end] for end in range(start, len(refusal)))):
+        with contextlib.suppress(Exception):
+            codes.add(result_of(read(each)).code)
+    assert codes == {49}
 
 
 def test_rfc_4511_section_4_14_start_tls() -> None:
@@ -125,3 +224,6 @@ def test_no_altered_octet_makes_a_success_of_a_refusal_but_that_of_the_code(said
 def test_a_result_is_one_line_of_bounded_length_in_a_log() -> None:
     assert str(Result(49, "80090308: \x00\nno" + "x" * 500)) == "invalidCredentials (49): 80090308:   no" + "x" * 186
     assert str(Result(4711, "")) == "result (4711)"
+    assert str(Result(49, "no", policy=1)) == "invalidCredentials (49), accountLocked: no"
+    assert str(Result(0, "", policy=2)) == "success (0), changeAfterReset"
+    assert str(Result(49, "", policy=7)) == "invalidCredentials (49), policy error 7"
