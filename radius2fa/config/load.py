@@ -20,7 +20,11 @@ __all__ = ["ConfigError", "Fault", "Reading", "load", "located", "read"]
 
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # Relative to the folder of the configuration
-_PATHS = {"server": ("dictionaries",), "store": ("key_file",), "directory": ("ca_file",)}
+_PATHS = {
+    "server": ("dictionaries",),
+    "store": ("key_file",),
+    "directory": ("ca_file", "client_certificate", "client_key"),
+}
 Table = dict[str, Any]
 S = TypeVar("S", bound=Section)
 

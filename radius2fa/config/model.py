@@ -88,15 +88,21 @@ class Directory(Section):
     """`[[directory]]`."""
 
     name: Name = "main"
+    driver: Literal["ldap3", "libldap"] = "ldap3"
     urls: Several[DirectoryUrl]
     start_tls: StrictBool = True
     ca_file: Path | None = None
+    tls_minimum: Literal["1.2", "1.3"] = "1.2"
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    bind_method: Literal["simple", "external"] = "simple"
     bind_dn: str = ""
     bind_password: SecretBytes | None = None
     base: str
     user_filter: Annotated[str, AfterValidator(rules.user_filter)] = "(&(objectClass=person)(uid={user}))"
     realms: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    default: StrictBool = False
     group_base: str | None = None
     group_filter: Annotated[str, AfterValidator(rules.group_filter)] = "(|(member={dn})(uniqueMember={dn}))"
     nested_groups: StrictBool = True
@@ -119,6 +125,7 @@ class Client(Section):
     require_message_authenticator: StrictBool = True
     limit_proxy_state: StrictBool | None = None
     insecure_unsigned_proxy_state: StrictBool = False
+    directories: Several[Name] | None = None
     code: Literal["appended", "challenge", "either"] = "appended"
     delimiter: Annotated[str, AfterValidator(rules.delimiter)] | None = None
     charset: Annotated[str, AfterValidator(rules.charset)] = "utf-8"

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from radius2fa.directory.operations import Result
+from radius2fa.directory.terms import Result
 from radius2fa.login.ports import BindResult
 
 SUCCESS = 0

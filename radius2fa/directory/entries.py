@@ -3,7 +3,7 @@
 import uuid
 
 from radius2fa.config.model import Directory
-from radius2fa.directory.operations import Found
+from radius2fa.directory.terms import Found
 from radius2fa.directory.wanted import NOTHING_MORE, Wanted
 from radius2fa.login.policy import folded
 from radius2fa.login.ports import Entry, Unavailable
@@ -42,7 +42,8 @@ def entry_of(found: Found, typed: str, settings: Directory, wanted: Wanted = NOT
     name, *_ = (*found.attributes.get(settings.name_attribute.lower(), ()), typed.encode())
     attributes = attributes_of(found, wanted) if wanted.attributes else {}
     names = frozenset(map(folded, own_names_of(found, settings))) if wanted.names else frozenset()
-    return Entry(subject, found.dn, name.decode(errors="replace"), typed, attributes=attributes, names=names)
+    shown = name.decode(errors="replace")
+    return Entry(subject, found.dn, shown, typed, attributes=attributes, names=names, directory=settings.name)
 
 
 def attributes_of(found: Found, wanted: Wanted) -> dict[str, tuple[str, ...]]:

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Callable
 
-from ldap3 import NO_ATTRIBUTES, SUBTREE
-
 from radius2fa.config.model import Directory
 from radius2fa.directory.diagnosis import SIZE_LIMIT_EXCEEDED
 from radius2fa.directory.entries import OBJECT_SID, PRIMARY_GROUP_ID, own_names_of
 from radius2fa.directory.filters import GroupFilter, escaped
-from radius2fa.directory.operations import Found, Result, Search
+from radius2fa.directory.terms import NO_ATTRIBUTES, Found, Result, Scope, Search
 from radius2fa.login.dn import normal_dn
 from radius2fa.login.ports import Unavailable
 
@@ -73,7 +71,7 @@ class Groups:
     def _search(self, text: str, dn: str, ask: Ask) -> list[str]:
         """Return the DNs of the groups that pass a filter, which is about this DN and perhaps others."""
         limit = math.ceil(self._settings.timeout)
-        found, result = ask(Search(self._base, SUBTREE, text, (NO_ATTRIBUTES,), MOST_GROUPS, limit))
+        found, result = ask(Search(self._base, Scope.SUBTREE, text, (NO_ATTRIBUTES,), MOST_GROUPS, limit))
         if result.code == SIZE_LIMIT_EXCEEDED:
             raise _too_many(dn)
         return [group.dn for group in found]

@@ -1,24 +1,25 @@
 """Owns what `radius2fa check` finds out about each of the directory's servers, step by step."""
 
-import ssl
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from ldap3 import SUBTREE
+from cryptography.x509 import load_der_x509_certificate
 
 from radius2fa.config.model import Directory
-from radius2fa.directory.connection import Connection, Dialling, connect, resolve, secure
 from radius2fa.directory.diagnosis import SIZE_LIMIT_EXCEEDED, SUCCESS
-from radius2fa.directory.endpoint import Endpoint, parse_url
+from radius2fa.directory.drivers import driver_of
+from radius2fa.directory.endpoint import Endpoint
+from radius2fa.directory.endpoints import endpoints_of
 from radius2fa.directory.entries import attributes_of, attributes_to_ask_for, entry_of
 from radius2fa.directory.filters import UserFilter, presence
 from radius2fa.directory.groups import Groups
 from radius2fa.directory.ldap import base_search, dialling_of
-from radius2fa.directory.operations import Found, Result, Search
+from radius2fa.directory.link import Broken, Connection, Driver
+from radius2fa.directory.resolve import resolve
 from radius2fa.directory.service import ServiceAccount
+from radius2fa.directory.terms import Found, Result, Scope, Search
 from radius2fa.directory.wanted import NOTHING_MORE, Wanted
-from radius2fa.directory.wire import Broken
 from radius2fa.login.ports import Unavailable
 
 PATIENCE = 10.0  # seconds for one server, whatever the time-outs of its steps
@@ -67,11 +68,10 @@ def inspect(settings: Directory, clock: Callable[[], float], wanted: Wanted = NO
     """
     UserFilter(settings.user_filter)
     groups = Groups(settings)
-    dialling = dialling_of(settings, clock)
-    endpoints = [parse_url(url) for url in settings.urls]
+    driver = driver_of(settings.driver, dialling_of(settings, clock))
     service = ServiceAccount(settings, clock)  # one for all, so that a refused password is tried once
-    subject = _Subject(settings, wanted, groups)
-    return tuple(_report(subject, dialling, service, endpoint) for endpoint in endpoints)
+    subject = _Subject(settings, wanted, groups, driver, clock)
+    return tuple(_report(subject, service, endpoint) for endpoint in endpoints_of(settings)())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ class _Subject:
     settings: Directory
     wanted: Wanted
     groups: Groups
+    driver: Driver
+    clock: Callable[[], float]
 
 
 class _Fault(Exception):  # noqa: N818 - the failed step, with which an inspection ends
@@ -89,15 +91,15 @@ class _Fault(Exception):  # noqa: N818 - the failed step, with which an inspecti
         self.step = Step(name, ok=False, detail=detail, remedy=remedy)
 
 
-def _report(subject: _Subject, dialling: Dialling, service: ServiceAccount, endpoint: Endpoint) -> ServerReport:
+def _report(subject: _Subject, service: ServiceAccount, endpoint: Endpoint) -> ServerReport:
     settings = subject.settings
-    deadline = dialling.clock() + PATIENCE
+    deadline = subject.clock() + PATIENCE
     steps: list[Step] = []
     try:
         steps.append(_resolved(endpoint))
-        with closing(_connected(endpoint, dialling, deadline)) as connection:
+        with closing(_connected(subject.driver, endpoint, deadline)) as connection:
             steps.append(Step("connection", ok=True, detail=f"port {endpoint.port} answers"))
-            steps.append(_secured(connection, endpoint, dialling, deadline))
+            steps.append(_secured(connection, endpoint, deadline))
             steps.append(_bound(connection, service, settings, deadline))
             steps.append(_base(connection, settings, deadline))
             sample = _sample(connection, subject, deadline)
@@ -119,29 +121,28 @@ def _resolved(endpoint: Endpoint) -> Step:
     return Step("name", ok=True, detail=", ".join(addresses))
 
 
-def _connected(endpoint: Endpoint, dialling: Dialling, deadline: float) -> Connection:
+def _connected(driver: Driver, endpoint: Endpoint, deadline: float) -> Connection:
     try:
-        return connect(endpoint, dialling, deadline)
+        return driver.connect(endpoint, deadline)
     except Broken as broken:
         remedy = f"Is the server running, does it listen on port {endpoint.port}, and does the firewall let us through?"
         raise _Fault("connection", broken.cause, remedy) from broken
 
 
-def _secured(connection: Connection, endpoint: Endpoint, dialling: Dialling, deadline: float) -> Step:
+def _secured(connection: Connection, endpoint: Endpoint, deadline: float) -> Step:
     try:
-        secure(connection, endpoint, dialling, deadline)
+        connection.secure(endpoint, deadline)
     except Broken as broken:
         remedy = (
             f"Name the authority that signed the server's certificate in `ca_file`, and the server in `urls` as its "
             f"certificate does (here: {endpoint.host}); renew an expired certificate."
         )
         raise _Fault("tls", broken.cause, remedy) from broken
-    end = connection.certificate().get("notAfter")
-    if end is None:
+    octets = connection.certificate()
+    if octets is None:
         return Step("tls", ok=True, detail="none, as configured: passwords travel in the clear")
-    return Step(
-        "tls", ok=True, detail=f"verified, valid until {end}", expires=float(ssl.cert_time_to_seconds(str(end)))
-    )
+    end = load_der_x509_certificate(octets).not_valid_after_utc
+    return Step("tls", ok=True, detail=f"verified, valid until {end:%Y-%m-%d %H:%M} UTC", expires=end.timestamp())
 
 
 def _bound(connection: Connection, service: ServiceAccount, settings: Directory, deadline: float) -> Step:
@@ -167,7 +168,7 @@ def _sample(connection: Connection, subject: _Subject, deadline: float) -> Found
     """Return one entry that has the attribute by which names are displayed, as those of people do."""
     settings = subject.settings
     attributes = attributes_to_ask_for(settings, subject.wanted)
-    search = Search(settings.base, SUBTREE, presence(settings.name_attribute), attributes, 1, 0)
+    search = Search(settings.base, Scope.SUBTREE, presence(settings.name_attribute), attributes, 1, 0)
     try:
         found, result = connection.search(search, deadline)
     except Broken as broken:

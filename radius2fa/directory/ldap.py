@@ -5,25 +5,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from ldap3 import BASE, NO_ATTRIBUTES, SUBTREE
-
 from radius2fa.config.model import Directory
-from radius2fa.directory.connection import Connection, Dialling, dial
 from radius2fa.directory.diagnosis import BUSY, SIZE_LIMIT_EXCEEDED, SUCCESS, UNAVAILABLE, verdict_of
-from radius2fa.directory.endpoint import Endpoint, parse_url
+from radius2fa.directory.drivers import driver_of
+from radius2fa.directory.endpoint import Endpoint
+from radius2fa.directory.endpoints import endpoints_of
 from radius2fa.directory.entries import attributes_to_ask_for, entry_of, shown_name_of
 from radius2fa.directory.filters import UserFilter, presence
 from radius2fa.directory.groups import Groups
+from radius2fa.directory.link import Broken, Connection, Dialling, Driver, dial
 from radius2fa.directory.listing import LONGEST_PAGE, PATIENCE, listed
 from radius2fa.directory.lookups import Lookups
 from radius2fa.directory.names import bare_user
-from radius2fa.directory.operations import Found, Result, Search
 from radius2fa.directory.pool import Pool
 from radius2fa.directory.servers import Servers
 from radius2fa.directory.service import ServiceAccount
-from radius2fa.directory.tls import client_context
+from radius2fa.directory.terms import NO_ATTRIBUTES, Found, Result, Scope, Search
+from radius2fa.directory.tls import Tls
 from radius2fa.directory.wanted import NOTHING_MORE, Wanted
-from radius2fa.directory.wire import Broken
 from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
 
 
@@ -51,16 +50,12 @@ class LdapDirectory:
         self._lookups = Lookups(settings.cache_seconds, clock)
         service = ServiceAccount(settings, clock)
         dialling = dialling_of(settings, clock)
-        self._servers = Servers([parse_url(url) for url in settings.urls], clock)
-
-        def dial_to_bind(endpoint: Endpoint, deadline: float) -> Connection:
-            return dial(endpoint, dialling, deadline)
-
-        self._dial_to_list = _as_service_account(
-            service, replace(dialling, timeout=PATIENCE, longest_answer=LONGEST_PAGE)
-        )
-        self._searching = Pool(self._servers, _as_service_account(service, dialling))
-        self._binding = Pool(self._servers, dial_to_bind)
+        driver = driver_of(settings.driver, dialling)
+        patient = driver_of(settings.driver, replace(dialling, timeout=PATIENCE, longest_answer=LONGEST_PAGE))
+        self._servers = Servers(endpoints_of(settings), clock)
+        self._dial_to_list = _as_service_account(service, patient)
+        self._searching = Pool(self._servers, _as_service_account(service, driver))
+        self._binding = Pool(self._servers, partial(dial, driver))
 
     def find(self, name: str, deadline: float) -> Entry | NotFound:
         """Look a typed name up, or remember a lookup of the last `cache_seconds`.
@@ -105,7 +100,7 @@ class LdapDirectory:
             anybody = self._filter.anybody()
         except ValueError as fault:
             raise Unavailable("directory", str(fault)) from fault
-        search = Search(self._settings.base, SUBTREE, anybody, self._attributes, 0, 0)
+        search = Search(self._settings.base, Scope.SUBTREE, anybody, self._attributes, 0, 0)
         for found in listed(self._servers, self._dial_to_list, search, self._clock):
             yield self._entry(found, shown_name_of(found, self._settings), self._clock() + PATIENCE)
 
@@ -146,7 +141,7 @@ class LdapDirectory:
         settings = self._settings
         user = bare_user(name, settings.realms, settings.domains)
         text, limit = self._filter.fill(name, user), math.ceil(settings.timeout)
-        search = Search(settings.base, SUBTREE, text, self._attributes, 2, limit)
+        search = Search(settings.base, Scope.SUBTREE, text, self._attributes, 2, limit)
         found, result = self._search(search, deadline)
         if result.code == SIZE_LIMIT_EXCEEDED or len(found) > 1:
             return NotFound.AMBIGUOUS
@@ -183,16 +178,16 @@ class LdapDirectory:
 
 
 def dialling_of(settings: Directory, clock: Callable[[], float]) -> Dialling:
-    """Return how connections are opened under these settings. Raises ValueError for an unusable `ca_file`."""
-    context = client_context(settings.ca_file)
-    return Dialling(context, settings.start_tls, settings.connect_timeout, settings.timeout, clock)
+    """Return how connections are opened under these settings."""
+    tls = Tls(settings.ca_file, settings.client_certificate, settings.client_key, settings.tls_minimum)
+    return Dialling(tls, settings.start_tls, settings.connect_timeout, settings.timeout, clock)
 
 
-def _as_service_account(service: ServiceAccount, dialling: Dialling) -> Callable[[Endpoint, float], Connection]:
+def _as_service_account(service: ServiceAccount, driver: Driver) -> Callable[[Endpoint, float], Connection]:
     """Return how a connection is opened that has the service account's rights."""
 
     def dial_to_search(endpoint: Endpoint, deadline: float) -> Connection:
-        connection = dial(endpoint, dialling, deadline)
+        connection = dial(driver, endpoint, deadline)
         try:
             service.bind(connection, deadline)
         except (Broken, Unavailable):
@@ -205,7 +200,7 @@ def _as_service_account(service: ServiceAccount, dialling: Dialling) -> Callable
 
 def base_search(settings: Directory) -> Search:
     """Return the search that finds the base entry, without reading anything of it."""
-    return Search(settings.base, BASE, presence("objectClass"), (NO_ATTRIBUTES,), 1, 0)
+    return Search(settings.base, Scope.BASE, presence("objectClass"), (NO_ATTRIBUTES,), 1, 0)
 
 
 def _unless_overloaded(result: Result) -> Result:

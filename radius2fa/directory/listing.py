@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from radius2fa.directory.connection import Connection
 from radius2fa.directory.diagnosis import SUCCESS
 from radius2fa.directory.endpoint import Endpoint
-from radius2fa.directory.operations import Found, Page, Search
+from radius2fa.directory.link import Broken, Connection
 from radius2fa.directory.servers import Servers
-from radius2fa.directory.wire import Broken
+from radius2fa.directory.terms import Found, Page, Search
 from radius2fa.login.ports import Unavailable
 
 PAGE = 500  # entries: what slapd answers with at once unless told otherwise; Active Directory would send 1000

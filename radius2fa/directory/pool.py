@@ -7,10 +7,9 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TypeVar
 
-from radius2fa.directory.connection import Connection
 from radius2fa.directory.endpoint import Endpoint
+from radius2fa.directory.link import Broken, Connection
 from radius2fa.directory.servers import Servers
-from radius2fa.directory.wire import Broken
 from radius2fa.login.ports import Unavailable
 
 T = TypeVar("T")

@@ -4,9 +4,8 @@ import math
 from collections.abc import Callable
 
 from radius2fa.config.model import Directory
-from radius2fa.directory.connection import Connection
 from radius2fa.directory.diagnosis import SUCCESS, verdict_of
-from radius2fa.directory.wire import Broken
+from radius2fa.directory.link import Broken, Connection
 from radius2fa.login.ports import Unavailable
 
 # A service account whose password was changed must not be locked by us as well, before anybody can correct it here.

@@ -33,7 +33,7 @@ class Entry:
     `groups` are the DNs of the groups that they belong to, directly or through other groups, as `dn.normal_dn`
     writes them; `attributes` are those that the policy speaks of, by their names in lower case; `names` are all names
     that the directory has for them, as `policy.folded` writes them, and never one that was typed. All three are empty
-    where no rule asks for them.
+    where no rule asks for them. `directory` is the name of the one that they were found in.
     """
 
     subject: str
@@ -43,6 +43,7 @@ class Entry:
     groups: frozenset[str] = frozenset()
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     names: frozenset[str] = frozenset()
+    directory: str = ""
 
 
 class NotFound(Enum):

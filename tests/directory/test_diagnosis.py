@@ -1,7 +1,7 @@
 import pytest
 
 from radius2fa.directory.diagnosis import verdict_of
-from radius2fa.directory.operations import Result
+from radius2fa.directory.terms import Result
 from radius2fa.login.ports import BindResult
 
 

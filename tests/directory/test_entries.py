@@ -12,7 +12,7 @@ from tests.directory.conftest import Clock, Tools
 from tests.servers.faulty_ldap import FaultyLdap, entries
 from tests.servers.slapd import Slapd, person_dn
 
-ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice")
+ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice", directory="main")
 OWN = {"entryUUID": [ALICE.subject.encode()], "uid": [b"alice"]}
 Open = Callable[..., LdapDirectory]
 

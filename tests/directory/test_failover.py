@@ -21,7 +21,7 @@ from tests.servers.faulty_ldap import (
 )
 from tests.servers.slapd import Slapd, free_port, person_dn, person_ldif
 
-ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice")
+ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice", directory="main")
 FOUND = entries((ALICE.dn, {"entryUUID": [ALICE.subject.encode()], "uid": [b"alice"]}))
 
 

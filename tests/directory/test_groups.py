@@ -14,7 +14,7 @@ from tests.directory.conftest import Clock, Tools
 from tests.servers.faulty_ldap import FaultyLdap, entries, hang_up, in_turn, octets, result, silence
 from tests.servers.slapd import GROUPS, PEOPLE, SUFFIX, Slapd, group_dn, group_ldif, ldif, person_dn, person_ldif
 
-ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice")
+ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice", directory="main")
 FOUND = (ALICE.dn, {"entryUUID": [ALICE.subject.encode()], "uid": [b"alice"]})
 Open = Callable[..., LdapDirectory]
 

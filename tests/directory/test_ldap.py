@@ -37,7 +37,7 @@ from tests.servers.faulty_ldap import (
 from tests.servers.slapd import ADMIN, PEOPLE, SUFFIX, Slapd, person_dn, person_ldif
 from tests.servers.tls import Authority
 
-ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice")
+ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice", directory="main")
 FOUND = (ALICE.dn, {"entryUUID": [ALICE.subject.encode()], "uid": [b"alice"]})
 UNAVAILABLE = 52
 
@@ -238,7 +238,7 @@ def test_an_object_guid_is_the_usual_text(faulty: FaultyLdap, clock: Clock, tool
     names = {"id_attribute": "objectGUID", "name_attribute": "sAMAccountName"}
     directory = LdapDirectory(tools.settings(faulty.uri, **names), clock)
     entry = directory.find("alice", clock.soon())
-    assert entry == Entry("f81d4fae-7dec-11d0-a765-00a0c91e6bf6", ALICE.dn, "Alice", "alice")
+    assert entry == Entry("f81d4fae-7dec-11d0-a765-00a0c91e6bf6", ALICE.dn, "Alice", "alice", directory="main")
     faulty.on_search = entries((ALICE.dn, {"objectGUID": [kept[:15]]}))
     with pytest.raises(Unavailable, match="objectGUID"):
         directory.find("bob", clock.soon())
@@ -256,7 +256,7 @@ def test_without_a_name_attribute_the_typed_name_is_shown(
     faulty: FaultyLdap, directory: LdapDirectory, clock: Clock
 ) -> None:
     faulty.on_search = entries((ALICE.dn, {"entryUUID": [b"ONE"]}))
-    assert directory.find("Alice", clock.soon()) == Entry("one", ALICE.dn, "Alice", "Alice")
+    assert directory.find("Alice", clock.soon()) == Entry("one", ALICE.dn, "Alice", "Alice", directory="main")
 
 
 def test_a_base_that_does_not_exist_is_unavailable(slapd: Slapd, clock: Clock, tools: Tools) -> None:

@@ -11,9 +11,9 @@ from ldap3.utils.asn1 import encode
 from pydantic import SecretBytes
 
 from radius2fa.directory.ldap import LdapDirectory
+from radius2fa.directory.link import LONGEST_ANSWER
 from radius2fa.directory.listing import LONGEST_PAGE, PATIENCE
 from radius2fa.directory.wanted import Wanted
-from radius2fa.directory.wire import LONGEST_ANSWER
 from radius2fa.login.ports import Entry, Unavailable
 from tests.directory.conftest import Clock, Tools
 from tests.servers.faulty_ldap import Answer, FaultyLdap, entries, hang_up, in_turn, result
@@ -193,7 +193,7 @@ def test_an_entry_without_an_id_is_unavailable(faulty: FaultyLdap, opened: Open)
 def test_somebody_without_a_name_is_listed_by_the_dn(faulty: FaultyLdap, opened: Open) -> None:
     faulty.on_search = entries((person_dn("a"), {"entryUUID": [b"one"]}))
     (entry,) = opened(faulty.uri).people()
-    assert entry == Entry("one", person_dn("a"), person_dn("a"), person_dn("a"))
+    assert entry == Entry("one", person_dn("a"), person_dn("a"), person_dn("a"), directory="main")
 
 
 def test_a_page_may_be_longer_than_the_answer_to_a_login(faulty: FaultyLdap, opened: Open) -> None:

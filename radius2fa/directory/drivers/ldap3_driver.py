@@ -6,57 +6,69 @@ certificate, and keeps passwords where its repr shows them; see `_connected` and
 
 import contextlib
 import math
-import socket
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPSessionTerminatedByServerError
 
 from radius2fa.directory.diagnosis import SUCCESS
-from radius2fa.directory.endpoint import Endpoint
-from radius2fa.directory.operations import (
-    Found,
+from radius2fa.directory.drivers.ldap3_operations import (
     Operation,
-    Result,
-    Search,
     bind_operation_of,
+    external_bind_operation,
     found_of,
     result_of,
     search_operation_of,
     start_tls_operation,
 )
-from radius2fa.directory.wire import LONGEST_ANSWER, Broken, Wire
-
-# Firewalls and servers drop connections that nobody uses, often without a word; opening one takes milliseconds.
-LONGEST_IDLE = 60.0  # seconds
+from radius2fa.directory.drivers.wire import Wire
+from radius2fa.directory.endpoint import Endpoint
+from radius2fa.directory.link import LONGEST_IDLE, Broken, Dialling
+from radius2fa.directory.resolve import resolve
+from radius2fa.directory.terms import Found, Result, Search
+from radius2fa.directory.tls import client_context
 
 _FAREWELL = 0.05  # seconds, which are needed only where the socket's buffer is full
 
 
-@dataclass(frozen=True, slots=True)
-class Dialling:
-    """How connections are opened. Time-outs are seconds, `longest_answer` octets; `clock` gives monotonic seconds."""
+class Ldap3Driver:
+    """Opens connections by ldap3. The context of TLS is made once, for all of them."""
 
-    tls: ssl.SSLContext
-    start_tls: bool
-    connect_timeout: float
-    timeout: float
-    clock: Callable[[], float]
-    longest_answer: int = LONGEST_ANSWER
+    def __init__(self, dialling: Dialling) -> None:
+        """Read the certificates. Raises ValueError naming the key of a file that is unusable."""
+        self._dialling = dialling
+        self._context = client_context(dialling.tls)
+
+    def connect(self, endpoint: Endpoint, deadline: float) -> "Ldap3Connection":
+        """Connect to the first of the server's addresses that answers. Raises Broken when none does in time."""
+        dialling = self._dialling
+        cause = "no time left"
+        for address in resolve(endpoint):
+            left = min(dialling.connect_timeout, deadline - dialling.clock())
+            if left <= 0:
+                break
+            try:
+                opened = _connected(address, endpoint.port, left, dialling.timeout)
+            except Broken as broken:
+                cause = broken.cause
+            else:
+                return Ldap3Connection(opened, dialling, self._context)
+        raise Broken(cause, sent=False)
 
 
-class Connection:
-    """One connection, used by one thread at a time. After Broken it can only be closed.
+class Ldap3Connection:
+    """One connection, as `link.Connection`.
 
     Requests go through ldap3's `send` and `get_response` rather than its `bind` and `search`: a password is never kept
     as the connection's own, and every message of an answer is seen, where `bind` looks at the last result alone.
     """
 
-    def __init__(self, opened: ldap3.Connection, dialling: Dialling) -> None:
+    def __init__(self, opened: ldap3.Connection, dialling: Dialling, context: ssl.SSLContext) -> None:
         """Take over a connection that ldap3 has opened. An answer takes `dialling.timeout` seconds at most."""
+        self._context = context
+        self._start_tls = dialling.start_tls
         self._wire = Wire(opened.socket, dialling.clock, dialling.longest_answer)
         self._ldap = opened
         self._ldap.socket = self._wire
@@ -82,13 +94,23 @@ class Connection:
         """
         return self._exchange(search_operation_of(search), deadline)
 
-    def start_tls(self, context: ssl.SSLContext, host: str, deadline: float) -> None:
-        """Go on under TLS.
+    def bind_external(self, deadline: float) -> Result:
+        """Exchange one bind as whom the transport knows us for its result. Raises Broken when there is none."""
+        return self._exchange(external_bind_operation(), deadline)[1]
 
-        Raises:
-            Broken: when the server will not, or does not prove to be `host`.
+    def secure(self, endpoint: Endpoint, deadline: float) -> None:
+        """Begin TLS as the configuration says. Raises Broken when there is none; only StartTLS has been sent then."""
+        deadline = min(deadline, self._clock() + self._timeout)
+        try:
+            if endpoint.tls:
+                self._wrap(endpoint.host, deadline)
+            elif self._start_tls:
+                self._ask_for_tls(deadline)
+                self._wrap(endpoint.host, deadline)
+        except Broken as broken:
+            raise Broken(broken.cause, sent=False, late=broken.late) from broken
 
-        """
+    def _ask_for_tls(self, deadline: float) -> None:
         # ldap3's fast decoder takes for granted that nobody builds an answer to keep it busy, as the one party may whom
         # we trust with passwords. Here anybody may still be answering.
         self._ldap.fast_decoder = False
@@ -96,15 +118,13 @@ class Connection:
         self._ldap.fast_decoder = True
         if result.code != SUCCESS:
             raise Broken(f"StartTLS was refused: {result}", sent=False)
-        self.wrap(context, host, deadline)
 
-    def wrap(self, context: ssl.SSLContext, host: str, deadline: float) -> None:
-        """Begin TLS at once. Raises Broken as `start_tls` does."""
+    def _wrap(self, host: str, deadline: float) -> None:
         self._wire.begin(deadline)
-        self._wire.secure(context, host)
+        self._wire.secure(self._context, host)
 
-    def certificate(self) -> dict[str, object]:
-        """Return the server's certificate as `ssl.SSLSocket.getpeercert` does; empty without TLS."""
+    def certificate(self) -> bytes | None:
+        """Return the server's certificate (DER), None without TLS."""
         return self._wire.certificate()
 
     def usable(self) -> bool:
@@ -142,75 +162,7 @@ def _read(operation: Operation, others: list[Mapping[str, Any]], last: Mapping[s
     """Return the answer, if it is the one to this request and no other."""
     if last["type"] != operation.answer or not operation.before.issuperset(each["type"] for each in others):
         raise Broken("an answer to another question", sent=True)
-    return [found_of(each) for each in others if each["type"] == "searchResEntry"], result_of(last)
-
-
-def dial(endpoint: Endpoint, dialling: Dialling, deadline: float) -> Connection:
-    """Open a connection to a server, under TLS unless the configuration wants none.
-
-    Raises:
-        Broken: when that cannot be done before `deadline`; nothing but StartTLS has been sent then.
-
-    """
-    connection = connect(endpoint, dialling, deadline)
-    try:
-        secure(connection, endpoint, dialling, deadline)
-    except Broken:
-        connection.close()
-        raise
-    return connection
-
-
-def secure(connection: Connection, endpoint: Endpoint, dialling: Dialling, deadline: float) -> None:
-    """Begin TLS as the configuration says, at once or by StartTLS; there is no going on without.
-
-    Raises:
-        Broken: when there is no TLS before `deadline`, or the server does not prove who it is.
-
-    """
-    deadline = min(deadline, dialling.clock() + dialling.timeout)
-    try:
-        if endpoint.tls:
-            connection.wrap(dialling.tls, endpoint.host, deadline)
-        elif dialling.start_tls:
-            connection.start_tls(dialling.tls, endpoint.host, deadline)
-    except Broken as broken:
-        raise Broken(broken.cause, sent=False, late=broken.late) from broken
-
-
-def resolve(endpoint: Endpoint) -> list[str]:
-    """Return the server's addresses. How long that takes at most is set in resolv.conf, not here.
-
-    Raises:
-        Broken: when it has none.
-
-    """
-    try:
-        known = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as fault:
-        raise Broken(f"the name {endpoint.host} has no address: {fault}", sent=False) from fault
-    return [str(address[0]) for _, _, _, _, address in known]
-
-
-def connect(endpoint: Endpoint, dialling: Dialling, deadline: float) -> Connection:
-    """Connect to the first of the server's addresses that answers.
-
-    Raises:
-        Broken: when none does before `deadline`.
-
-    """
-    cause = "no time left"
-    for address in resolve(endpoint):
-        left = min(dialling.connect_timeout, deadline - dialling.clock())
-        if left <= 0:
-            break
-        try:
-            opened = _connected(address, endpoint.port, left, dialling.timeout)
-        except Broken as broken:
-            cause = broken.cause
-        else:
-            return Connection(opened, dialling)
-    raise Broken(cause, sent=False)
+    return [found_of(each) for each in others if each["type"] == "searchResEntry"], result_of(last, others)
 
 
 def _connected(address: str, port: int, connect_timeout: float, timeout: float) -> ldap3.Connection:

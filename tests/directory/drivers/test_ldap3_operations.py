@@ -7,18 +7,15 @@ import pytest
 from ldap3.protocol.rfc4511 import LDAPMessage, ProtocolOp
 from ldap3.utils.asn1 import decode_message_fast, encode
 
-from radius2fa.directory.operations import (
-    Found,
+from radius2fa.directory.drivers.ldap3_operations import (
     Operation,
-    Page,
-    Result,
-    Search,
     bind_operation_of,
     found_of,
     result_of,
     search_operation_of,
     start_tls_operation,
 )
+from radius2fa.directory.terms import Found, Page, Result, Scope, Search
 from tests.servers.faulty_ldap import INVALID_CREDENTIALS, SUCCESS, entries, result
 
 CONNECTION = ldap3.Connection(ldap3.Server("nowhere", get_info=ldap3.NONE), check_names=False)
@@ -61,7 +58,7 @@ def test_a_password_that_is_no_utf_8_is_sent_as_it_is() -> None:
 
 def test_rfc_4511_section_4_5_1_a_search_never_dereferences_aliases() -> None:
     """The filter is (uid=a), the limits are 2 entries and 4 seconds, and values are wanted too."""
-    search = Search("dc=x", ldap3.SUBTREE, "(uid=a)", ("uid",), 2, 4)
+    search = Search("dc=x", Scope.SUBTREE, "(uid=a)", ("uid",), 2, 4)
     expected = "302b0201016326040464633d780a01020a0100020102020104010100a30804037569640401613005"
     assert octets_of(search_operation_of(search)) == expected + "0403756964"
 
@@ -71,9 +68,9 @@ PAGED_RESULTS = "0416" + b"1.2.840.113556.1.4.319".hex()
 
 def test_rfc_2696_a_page_is_asked_for_by_a_control_that_is_not_critical() -> None:
     """[0] { SEQUENCE { type, OCTET STRING { SEQUENCE { 500, cookie } } } }, written out by hand."""
-    first = Search("dc=x", ldap3.SUBTREE, "(uid=a)", ("uid",), 0, 0, Page(500))
+    first = Search("dc=x", Scope.SUBTREE, "(uid=a)", ("uid",), 0, 0, Page(500))
     assert octets_of(search_operation_of(first)).endswith(f"a0243022{PAGED_RESULTS}04083006020201f40400")
-    next_one = Search("dc=x", ldap3.SUBTREE, "(uid=a)", ("uid",), 0, 0, Page(500, b"\x00abc"))
+    next_one = Search("dc=x", Scope.SUBTREE, "(uid=a)", ("uid",), 0, 0, Page(500, b"\x00abc"))
     assert octets_of(search_operation_of(next_one)).endswith(f"a0283026{PAGED_RESULTS}040c300a020201f4040400616263")
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from radius2fa.directory.wire import LONGEST_ANSWER, Broken, Wire
+from radius2fa.directory.drivers.wire import Wire
+from radius2fa.directory.link import LONGEST_ANSWER, Broken
 from tests.directory.conftest import Clock
 
 

@@ -9,20 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-# The longest answer to what a login asks (a few attributes of two entries, or the DNs of a thousand groups) is below; a
-# server may not fill our memory.
-LONGEST_ANSWER = 1 << 20  # octets
-
-
-class Broken(Exception):  # noqa: N818 - named by what it says of the connection
-    """The connection is of no more use. `sent` tells that the server may have got the request."""
-
-    def __init__(self, cause: str, *, sent: bool, late: bool = False) -> None:
-        """Say what happened; `late` tells that it was the time-out."""
-        super().__init__(cause)
-        self.cause = cause
-        self.sent = sent
-        self.late = late
+from radius2fa.directory.link import LONGEST_ANSWER, Broken
 
 
 class Wire:
@@ -85,9 +72,9 @@ class Wire:
         except (OSError, ValueError) as fault:  # ValueError: a host name that is none
             raise Broken(f"no TLS: {fault}", sent=False) from fault
 
-    def certificate(self) -> dict[str, object]:
-        """Return the server's certificate as `ssl.SSLSocket.getpeercert` does; empty without TLS."""
-        return dict(self._stream.getpeercert() or {}) if isinstance(self._stream, ssl.SSLSocket) else {}
+    def certificate(self) -> bytes | None:
+        """Return the server's certificate (DER), None without TLS."""
+        return self._stream.getpeercert(binary_form=True) if isinstance(self._stream, ssl.SSLSocket) else None
 
     def silent(self) -> bool:
         """Tell whether nothing has come that nobody asked for (it could only be a farewell)."""

@@ -1,0 +1,40 @@
+"""Owns the control in which a server says why it refuses a bind (draft-behera-ldap-password-policy)."""
+
+from collections.abc import Iterator
+
+OID = "1.3.6.1.4.1.42.2.27.8.5.1"
+
+_SEQUENCE, _ERROR = 0x30, 0x81  # tags in the control's value (section 6.2)
+
+
+def error_of(value: object) -> int | None:
+    """Return the error in a password policy control's value, or None where there is none, or none to be read.
+
+    The value is SEQUENCE { warning [0] OPTIONAL, error [1] ENUMERATED OPTIONAL }. Warnings, of grace logins and of days
+    that are left, say nothing of this login.
+    """
+    try:
+        ((tag, parts),) = _elements(value if isinstance(value, bytes) else b"")
+        ((error,),) = [octets for each, octets in _elements(parts) if each == _ERROR]
+    except (ValueError, IndexError):
+        return None
+    return error if tag == _SEQUENCE else None
+
+
+def _elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the tag and value of each element, with a length that is told beforehand (RFC 4511 section 5.1).
+
+    Raises:
+        ValueError: when an element is cut off in its value.
+        IndexError: when it is cut off before.
+
+    """
+    while octets:
+        tag, size, start = octets[0], octets[1], 2
+        if size & 0x80:
+            start += size & 0x7F
+            size = int.from_bytes(octets[2:start])
+        if len(octets) < start + size:
+            raise ValueError
+        yield tag, octets[start : start + size]
+        octets = octets[start + size :]
