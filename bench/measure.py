@@ -3,12 +3,13 @@
 import statistics
 import time
 import timeit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address, ip_network
 
+from bench.outage import seconds_until_accepted
 from bench.peer import freeradius as peer
 from bench.process import beside, cpu, figures, overrun, resident
 from bench.server import radius2fa
@@ -16,9 +17,11 @@ from bench.world import SECRET, Person, Server, Turns, World
 from radius2fa.login.policy import Rule, Rules
 from radius2fa.login.ports import Entry
 from radius2fa.store.adding import MOST_ACTIVE
+from tests.servers.proxy import Proxy
 
 WINDOW = 32  # logins in flight
 WARM_UP = 200  # logins of the peer that are not counted; ours are the cold pass
+ROUND_TRIP = 0.05  # seconds to a directory that is far away, and back
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,14 @@ class Size:
     flood_rate: int = 20_000
     flood_seconds: int = 12
     imported: int = 100_000
+    latency_logins: int = 1_000
+    outage_seconds: float = 30
 
 
 FULL = Size()
 QUICK = Size(
     people=600, starts=1, rounds=2, logins=150, steady_seconds=2, few_tokens=200, many_tokens=2_000, growth_steps=1,
-    growth_logins=100, flood_seconds=2, imported=2_000,
+    growth_logins=100, flood_seconds=2, imported=2_000, latency_logins=300, outage_seconds=10,
 )  # fmt: skip
 
 
@@ -65,30 +70,63 @@ def drive(server: Server, crowd: list[Person], seed: bytes | None = None, **how:
     }
 
 
-def ready(world: World, size: Size) -> dict:
+def ready(world: World, driver: str, size: Size) -> dict:
     """Start the server a few times and return the median of the seconds until its first answer."""
     seconds = []
     for _ in range(size.starts):
-        with radius2fa(world, "ready", world.crowd) as server:
+        with radius2fa(world, "ready", world.crowd, driver) as server:
             seconds.append(server.seconds)
     return {"seconds": round(statistics.median(seconds), 3), "all": [round(value, 3) for value in seconds]}
 
 
-def rate(world: World, server: Server, turns: Turns, size: Size) -> dict:
-    """Drive a fresh server cold, then warm and, if the peer is installed, the peer by turns: ours, peer, ours, peer."""
-    found: dict = {"cold": drive(server, turns.take(size.people, 15), window=WINDOW), "warm": [], "peer": []}
+def rate(world: World, drivers: Sequence[str], size: Size) -> dict:
+    """Drive a fresh server of each driver cold, then all of them warm and the peer, if it is installed, by turns.
+
+    `drivers` of the figures holds those of each, with the ratio of each warm pass to the peer's of its round.
+    """
+    found: dict = {"drivers": {}, "peer": []}
     with ExitStack() as stack:
+        servers = {name: stack.enter_context(radius2fa(world, f"rate-{name}", world.crowd, name)) for name in drivers}
+        turns = {name: Turns(world.crowd) for name in drivers}
+        for name, server in servers.items():
+            cold = drive(server, turns[name].take(size.people, 15), window=WINDOW)
+            found["drivers"][name] = {"cold": cold, "warm": [], "ratios": []}
         other = None if peer.missing() else stack.enter_context(peer.freeradius(world))
         if other:
             drive(other, world.crowd[:WARM_UP], peer.SEED, window=WINDOW)
         for _ in range(size.rounds):
-            crowd = turns.take(size.logins, 8)
-            found["warm"].append(drive(server, crowd, window=WINDOW))
-            if other:
+            for name, server in servers.items():
+                crowd = turns[name].take(size.logins, 8)
+                found["drivers"][name]["warm"].append(drive(server, crowd, window=WINDOW))
+            if other:  # the same people: the directory's caches are warm for both
                 found["peer"].append(drive(other, crowd, peer.SEED, window=WINDOW))
-    pairs = zip(found["warm"], found["peer"], strict=bool(other))
-    found["ratios"] = [round(ours["per_second"] / theirs["per_second"], 3) for ours, theirs in pairs]
+    for each in found["drivers"].values():
+        pairs = zip(each["warm"], found["peer"], strict=bool(found["peer"]))
+        each["ratios"] = [round(ours["per_second"] / theirs["per_second"], 3) for ours, theirs in pairs]
     return found
+
+
+def latency(world: World, driver: str, size: Size) -> dict:
+    """Drive a server whose directory is far away, warm: each login waits for one round trip."""
+    crowd = world.crowd[: size.latency_logins]
+    with Proxy(world.directory.port) as far:
+        far.latency = ROUND_TRIP
+        with radius2fa(world, "latency", crowd, driver, url=f"ldap://127.0.0.1:{far.port}") as server:
+            turns = Turns(crowd)
+            drive(server, turns.take(len(crowd), 15), window=WINDOW)
+            return drive(server, turns.take(len(crowd), 8), window=WINDOW)
+
+
+def outage(world: World, driver: str, size: Size) -> dict:
+    """Stop the directory for a while, and return the seconds from when it answers again to the first login let in.
+
+    Look-ups are warm, and clients go on asking all the time.
+    """
+    crowd = world.crowd[: size.latency_logins]
+    with radius2fa(world, "outage", crowd, driver) as server:
+        drive(server, Turns(crowd).take(len(crowd), 8), window=WINDOW)
+        seconds = seconds_until_accepted(server.port, crowd, world.directory, size.outage_seconds)
+    return {"seconds": round(seconds, 2), "stopped": size.outage_seconds}
 
 
 def steady(server: Server, turns: Turns, size: Size) -> dict:
@@ -110,12 +148,13 @@ def flood(server: Server, turns: Turns, size: Size) -> dict:
         pouring.wait()
 
 
-def growth(world: World, size: Size) -> dict:
+def growth(world: World, driver: str, size: Size) -> dict:
     """Compare two servers, one with few tokens and one with many."""
     crowd = world.crowd[: size.few_tokens]
     with ExitStack() as stack:
-        few = stack.enter_context(radius2fa(world, "few", crowd))
-        many = stack.enter_context(radius2fa(world, "many", crowd, strangers=size.many_tokens - size.few_tokens))
+        few = stack.enter_context(radius2fa(world, "few", crowd, driver))
+        strangers = size.many_tokens - size.few_tokens
+        many = stack.enter_context(radius2fa(world, "many", crowd, driver, strangers=strangers))
         found = compared(few, many, crowd, size)
         return found | {
             "resident_few_mb": round(resident(few.pid), 1),
@@ -123,12 +162,13 @@ def growth(world: World, size: Size) -> dict:
         }
 
 
-def tokens(world: World, size: Size) -> dict:
+def tokens(world: World, driver: str, size: Size) -> dict:
     """Compare two servers, one whose users have one token each, and one whose users have as many as they may."""
     crowd = world.crowd[: size.few_tokens]
     with ExitStack() as stack:
-        one = stack.enter_context(radius2fa(world, "one", crowd))  # of its own: the codes of now are used up on others
-        eight = stack.enter_context(radius2fa(world, "eight", crowd, each=MOST_ACTIVE))
+        # One of its own: on the others the codes of now are used up.
+        one = stack.enter_context(radius2fa(world, "one", crowd, driver))
+        eight = stack.enter_context(radius2fa(world, "eight", crowd, driver, each=MOST_ACTIVE))
         return compared(one, eight, crowd, size)
 
 

@@ -9,7 +9,7 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,8 +23,9 @@ from bench.peer import freeradius as peer
 from bench.server import CACHE_SECONDS, radius2fa
 from bench.world import Turns, World, world
 
-PARTS = ("ready", "rate", "steady", "flood", "growth", "tokens", "policy", "import")
-LIMIT = 15 * 60  # seconds for the whole run, whatever happens
+PARTS = ("ready", "rate", "steady", "flood", "growth", "tokens", "latency", "outage", "policy", "import")
+DRIVERS = ("ldap3", "libldap")  # the first is the program's default
+LIMIT = 20 * 60  # seconds for the whole run, whatever happens
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     console.print(f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']}, Python {machine['python']}")
     speed = [reference()]
     started = time.monotonic()
-    found = run(given.only, size, console)
+    found = run(given.only, size, given.driver, console)
     if "rate" in found:
         console.print(passes(found["rate"]))
     console.print(targets([line for part in PARTS if part in found for line in JUDGES[part](found[part])]))
@@ -56,6 +57,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Measure radius2fa on this machine, on loopback.")
     parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works")
     parser.add_argument("--only", type=parts, default=PARTS, metavar="PARTS", help=f"some of {','.join(PARTS)}")
+    parser.add_argument(
+        "--driver", choices=DRIVERS, help="the LDAP library; both in the part `rate` if none is chosen, else ldap3"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     return parser.parse_args()
 
@@ -107,9 +111,10 @@ def reference() -> float:
     return round(1e6 * statistics.median(costs), 2)
 
 
-def run(chosen: tuple[str, ...], size: Size, console: Console) -> dict:
+def run(chosen: tuple[str, ...], size: Size, driver: str | None, console: Console) -> dict:
     """Do the chosen parts in their order and return the figures of each."""
     found: dict = {}
+    one, both = driver or DRIVERS[0], DRIVERS if driver is None else (driver,)
 
     def part(name: str, words: str, work: Callable[[], dict]) -> None:
         if name in chosen:
@@ -117,24 +122,28 @@ def run(chosen: tuple[str, ...], size: Size, console: Console) -> dict:
             found[name] = work()
 
     with world(size.people) as people:
-        part("ready", f"{size.starts} starts", lambda: measure.ready(people, size))
-        if {"rate", "steady", "flood"} & set(chosen):
-            with_one_server(people, size, part)
+        part("ready", f"{size.starts} starts", lambda: measure.ready(people, one, size))
+        beside = f"left out: {peer.INSTALL}" if peer.missing() else "beside it, by turns"
+        words = f"{size.people:,} logins cold, {size.rounds} x {size.logins:,} warm, {' and '.join(both)}"
+        part("rate", f"{words}; FreeRADIUS {beside}", lambda: measure.rate(people, both, size))
+        if {"steady", "flood"} & set(chosen):
+            with_one_server(people, one, size, part)
         few, many = f"{size.few_tokens:,}", f"{size.many_tokens:,}"
-        part("growth", f"{few} tokens against {many}", lambda: measure.growth(people, size))
-        part("tokens", "one token each against eight", lambda: measure.tokens(people, size))
+        part("growth", f"{few} tokens against {many}", lambda: measure.growth(people, one, size))
+        part("tokens", "one token each against eight", lambda: measure.tokens(people, one, size))
+        part("latency", "a directory 50 ms away", lambda: measure.latency(people, one, size))
+        words = f"the directory is stopped for {size.outage_seconds:g} s"
+        part("outage", words, lambda: measure.outage(people, one, size))
     part("policy", "200 rules", measure.policy)
     part("import", f"{size.imported:,} tokens", lambda: importing.importing(size.imported))
     return found
 
 
-def with_one_server(people: World, size: Size, part: Callable) -> None:
-    """Do the parts that share a server."""
-    beside = f"left out: {peer.INSTALL}" if peer.missing() else "beside it, by turns"
+def with_one_server(people: World, driver: str, size: Size, part: Callable) -> None:
+    """Do the parts that share a server, whose look-ups are warm."""
     turns = Turns(people.crowd)
-    with radius2fa(people, "main", people.crowd) as server:
-        words = f"{size.people:,} logins cold, {size.rounds} x {size.logins:,} warm; FreeRADIUS {beside}"
-        part("rate", words, lambda: measure.rate(people, server, turns, size))
+    with radius2fa(people, "main", people.crowd, driver) as server:
+        measure.drive(server, turns.take(size.people, 15), window=measure.WINDOW)
         words = f"{size.steady_rate} logins/s for {size.steady_seconds} s"
         part("steady", words, lambda: measure.steady(server, turns, size))
         words = f"{size.steady_rate} logins/s for {size.flood_seconds} s beside {size.flood_rate:,} datagrams/s"
@@ -146,16 +155,23 @@ def passes(found: dict) -> Table:
     grid = Table(f"{measure.WINDOW} in flight", title="Rate", title_justify="left")
     for heading in ("logins/s", "p50 ms", "p99 ms", "CPU us", "MB"):
         grid.add_column(heading, justify="right")
-    for name, of in (("cold", [found["cold"]]), ("warm", found["warm"]), ("FreeRADIUS", found["peer"])):
+    rows = [row for name, each in found["drivers"].items() for row in both_passes(name, each)]
+    for name, of in (*rows, ("FreeRADIUS", found["peer"])):
         if of:
             figures = (f"{median(of, 'per_second'):.0f}", f"{median(of, 'p50_ms'):.1f}", f"{median(of, 'p99_ms'):.1f}")
             grid.add_row(name, *figures, f"{median(of, 'cpu_us'):.0f}", f"{of[-1]['resident_mb']:.0f}")
     return grid
 
 
+def both_passes(driver: str, found: dict) -> Iterator[tuple[str, list[dict]]]:
+    """Yield the rows of a driver."""
+    yield f"{driver}, cold", [found["cold"]]
+    yield f"{driver}, warm", found["warm"]
+
+
 def targets(lines: list[Line]) -> Table:
     """Return the table of what was aimed at."""
-    words = {True: "[green]met[/]", False: "[red]not met[/]"}
+    words = {True: "[green]met[/]", False: "[red]not met[/]", None: ""}
     grid = Table("what", "figure", "target", "", title="Targets", title_justify="left")
     for line in lines:
         grid.add_row(line.name, line.figure, line.target, words[line.met])
@@ -171,7 +187,7 @@ def notes(console: Console, found: dict, *, quick: bool) -> None:
         console.print(
             f"The server keeps look-ups for {CACHE_SECONDS} s here (60 s by default), so that a warm pass is one."
         )
-    if found.get("rate", {}).get("ratios"):
+    if found.get("rate", {}).get("peer"):
         console.print(
             "FreeRADIUS does less for a login: one seed for everybody, no one-time use (a code works again and again), "
             "no failures counted, no record written."

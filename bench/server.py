@@ -25,6 +25,7 @@ PROGRAM = Path(sys.executable).with_name("radius2fa")
 CONFIGURATION = """
 [server]
 listen = ["127.0.0.1:{port}"]
+status_socket = ""
 
 [store]
 url = "sqlite:///{folder}/radius2fa.db"
@@ -33,6 +34,7 @@ key_file = "{folder}/master.key"
 [[directory]]
 urls = ["{url}"]
 start_tls = false
+driver = "{driver}"
 bind_dn = "{bind_dn}"
 bind_password = "{bind_password}"
 base = "{base}"
@@ -46,10 +48,13 @@ secret = "{secret}"
 
 
 @contextmanager
-def radius2fa(world: World, name: str, crowd: list[Person], strangers: int = 0, each: int = 1) -> Iterator[Server]:
+def radius2fa(
+    world: World, name: str, crowd: list[Person], driver: str, *, strangers: int = 0, each: int = 1, url: str = ""
+) -> Iterator[Server]:
     """Run our server, ready to answer, with `each` tokens for each of the crowd and one for as many strangers.
 
-    The folder `name` holds its state and is filled when it is used first.
+    The folder `name` holds its state and is filled when it is used first. `url` is where the directory is, if not
+    where the world has it.
     """
     port, folder = free_port(), world.folder / name
     if not folder.exists():
@@ -60,7 +65,8 @@ def radius2fa(world: World, name: str, crowd: list[Person], strangers: int = 0, 
         CONFIGURATION.format(
             port=port,
             folder=folder,
-            url=world.ldap_url,
+            url=url or world.ldap_url,
+            driver=driver,
             bind_dn=ADMIN,
             bind_password=ADMIN_PASSWORD,
             base=PEOPLE,

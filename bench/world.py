@@ -80,11 +80,16 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """People, the URL of the directory that knows them, and a folder for whoever serves them."""
+    """People, the directory that knows them, and a folder for whoever serves them."""
 
     folder: Path
     crowd: list[Person]
-    ldap_url: str
+    directory: Slapd
+
+    @property
+    def ldap_url(self) -> str:
+        """Where the directory is."""
+        return f"ldap://127.0.0.1:{self.directory.port}"
 
 
 def hashed(password: str) -> str:
@@ -107,4 +112,4 @@ def world(count: int) -> Iterator[World]:
         tempfile.TemporaryDirectory(prefix="radius2fa-bench-") as folder,
         Slapd(seed="".join(map(entry, crowd)), log=False) as directory,
     ):
-        yield World(Path(folder), crowd, f"ldap://127.0.0.1:{directory.port}")
+        yield World(Path(folder), crowd, directory)

@@ -1,15 +1,19 @@
-"""Owns `radius2fa check`: every fault of the configuration at once, then whether all that logins need is there."""
+"""Owns `radius2fa check`: every fault of the configuration at once, then whether all that logins need is there.
+
+With a user it looks for that one name instead.
+"""
 
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from radius2fa.cli.opening import CONFIG, MISCONFIGURED, UNAVAILABLE
-from radius2fa.cli.showing import WIDE
+from radius2fa.cli.opening import CONFIG, MISCONFIGURED, UNAVAILABLE, USAGE, fail
+from radius2fa.cli.showing import WIDE, print_facts, print_json
 from radius2fa.cli.verdict import Check, Verdict
+from radius2fa.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,17 +31,30 @@ _MARKS = {
 
 def check(
     offline: Annotated[bool, typer.Option("--offline", help="Look at the configuration only.")] = False,  # noqa: FBT002 - a flag
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Instead, say whom this name leads to, and which rule applies.")
+    ] = None,
+    client: Annotated[str | None, typer.Option(metavar="NAME", help="With --user: at this client only.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Find every fault of the configuration; then try key, database, directory, listen addresses and clock.
 
-    Exits with 78 if something has to be changed, with 69 if a backend is unavailable, with 0 otherwise.
+    Exits with 78 if something has to be changed, with 69 if a backend is unavailable, with 0 otherwise; with --user
+    with 1 if the name leads to nobody, or to several.
     """
     from radius2fa.config.load import read  # noqa: PLC0415 - heavy
 
+    if user is None and client is not None:
+        fail(USAGE, "--client is for --user")
+    if user is not None and offline:
+        fail(USAGE, "--user looks in the directory: leave --offline out")
+    if user is not None and any("\ud800" <= one <= "\udfff" for one in user):  # octets that are no UTF-8 (PEP 383)
+        fail(USAGE, "--user: the name is not UTF-8")
     path = CONFIG.get()
     reading = read(path, now=time.time())
     checks = list(_of_configuration(path, reading))
+    if user is not None and reading.settings and exit_code(one.verdict for one in checks) == 0:
+        _person(reading.settings, user, client, as_json=as_json)
     if reading.settings and not offline:
         checks += _live(reading.settings)
     code = exit_code(one.verdict for one in checks)
@@ -77,14 +94,35 @@ def _live(settings: "Settings") -> "Iterator[Check]":
         yield from everything(settings)
 
 
+def _person(settings: "Settings", user: str, client: str | None, *, as_json: bool) -> NoReturn:
+    """Say what is found out about a name, and end the program."""
+    from radius2fa.cli.examine_person import person  # noqa: PLC0415 - heavy
+
+    found = person(settings, user, client)
+    if as_json:
+        print_json(found.described())
+    else:
+        print_facts(found.facts())
+        if found.checks:
+            typer.echo()
+            _print_checks(found.checks)
+    raise typer.Exit(found.exit_code)
+
+
 def _print_json(checks: list[Check], code: int) -> None:
-    import json  # noqa: PLC0415 - only here
     from dataclasses import asdict  # noqa: PLC0415 - only here
 
-    typer.echo(json.dumps({"exit_code": code, "checks": [asdict(one) for one in checks]}, indent=2, ensure_ascii=False))
+    print_json({"exit_code": code, "checks": [asdict(one) for one in checks]})
 
 
 def _print_table(checks: list[Check], code: int) -> None:
+    _print_checks(checks)
+    warnings = sum(one.verdict is Verdict.WARNING for one in checks)
+    note = f" Warnings: {warnings}." if warnings else ""
+    typer.echo(f"{'All is well.' if code == 0 else 'Not ready.'}{note}")
+
+
+def _print_checks(checks: "Iterable[Check]") -> None:
     from rich.console import Console  # noqa: PLC0415 - heavy
     from rich.table import Table  # noqa: PLC0415 - heavy
     from rich.text import Text  # noqa: PLC0415 - heavy
@@ -94,12 +132,8 @@ def _print_table(checks: list[Check], code: int) -> None:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for one in checks:
-        found = Text(one.message)
+        found = Text(printable(one.message))
         if one.remedy:
-            found.append(f"\n{one.remedy}", "dim")
-        table.add_row(Text(one.verdict, _MARKS[one.verdict]), Text(one.subject), found)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-    console.print(table)
-    warnings = sum(one.verdict is Verdict.WARNING for one in checks)
-    note = f" Warnings: {warnings}." if warnings else ""
-    console.print(f"{'All is well.' if code == 0 else 'Not ready.'}{note}")
+            found.append(f"\n{printable(one.remedy)}", "dim")
+        table.add_row(Text(one.verdict, _MARKS[one.verdict]), Text(printable(one.subject)), found)
+    Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(table)

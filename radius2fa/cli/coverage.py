@@ -1,7 +1,7 @@
 """Owns the figures of a rollout: for every client and rule, how many people show a code and how many need none yet."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -71,16 +71,25 @@ class Enrolled:
 
 
 def coverage_of(
-    people: Iterable[Entry], rules: Rules, clients: Sequence[str], enrolled: Enrolled, now: float
+    people: Iterable[Entry],
+    rules: Rules,
+    clients: Mapping[str, Collection[str] | None],
+    enrolled: Enrolled,
+    now: float,
 ) -> Coverage:
-    """Sort people by what the rules ask of them at each client at `now` (Unix seconds), at an unknown address."""
+    """Sort people by what the rules ask of them at each client at `now` (Unix seconds), at an unknown address.
+
+    `clients` are names, with the directories that a client's users may be in; None stands for all.
+    """
     counts: Counter[tuple[str, str, str]] = Counter()
     spared, without_token, number = list[Spared](), list[str](), 0
     for entry in people:
         number += 1
         if entry.subject not in enrolled.able:
             without_token.append(entry.name)
-        for client in clients:
+        for client, directories in clients.items():
+            if directories is not None and entry.directory not in directories:
+                continue
             rule = rules.choose(client, entry, None)
             counts[client, rule.name, _way(rule, entry, enrolled, now)] += 1
             found = (*_before(rules, rule, client, entry), rule)

@@ -16,6 +16,7 @@ from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.config.model import Settings
+    from radius2fa.directory.directories import Directories
     from radius2fa.login.case import House
 
 
@@ -43,10 +44,13 @@ def asker_of(settings: "Settings", client: str | None, source: str) -> Asker:
 
 
 @contextmanager
-def opened(settings: "Settings") -> "Iterator[House]":
-    """Give the house as the server would have it. Faults of the configuration end the program with 78."""
-    with closing(open_store(settings)) as store, closing(open_directory(settings)) as directory:
-        yield open_house(settings, store, directory)
+def opened(settings: "Settings") -> "Iterator[tuple[House, Directories]]":
+    """Give the house as the server would have it, and its directories.
+
+    Faults of the configuration end the program with 78.
+    """
+    with closing(open_store(settings)) as store, closing(open_directory(settings)) as directories:
+        yield open_house(settings, store, directories), directories
 
 
 def token_words(tokens: Iterable[Factor]) -> str:

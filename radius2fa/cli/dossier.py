@@ -34,12 +34,13 @@ class Dossier:
     logins: "tuple[Record, ...]"
     acts: "tuple[Act, ...]"
 
-    def print(self) -> None:
-        """Print it for people."""
+    def print(self, *, several: bool) -> None:
+        """Print it for people; `several` directories need to be told apart."""
         print_facts(
             [
                 ("User", self.person.name),
                 ("Entry", self.person.dn or "none any more: they have left the directory"),
+                *([("Directory", self.person.directory)] if several and self.person.directory else []),
                 ("Id", self.person.subject),
                 ("Failures", failures_in_words(self.failures)),
                 ("Bypass", "none" if self.bypass_until is None else bypass_in_words(self.bypass_until)),
@@ -63,6 +64,7 @@ class Dossier:
             "name": self.person.name,
             "subject": self.person.subject,
             "dn": self.person.dn,
+            "directory": self.person.directory,
             "failures": {
                 "count": self.failures.count,
                 "locked": locked,

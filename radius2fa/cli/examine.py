@@ -1,4 +1,4 @@
-"""Owns what `radius2fa check` looks at beyond the configuration: key, database, directory, addresses, clock."""
+"""Owns what `radius2fa check` looks at beyond the configuration: key, database, directories, addresses, clock."""
 
 import ctypes
 import errno
@@ -6,28 +6,22 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
+from radius2fa.cli.examine_directory import directories
 from radius2fa.cli.verdict import Check, Verdict
 from radius2fa.config.model import Listen, Settings
-from radius2fa.config.policies import groups_of
-from radius2fa.directory.inspect import PATIENCE, ServerReport, inspect
-from radius2fa.directory.ldap import LdapDirectory
 from radius2fa.login.ports import Unavailable
-from radius2fa.server.wanted import wanted
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, open_store
 from radius2fa.store.seal import BadKeyFile, KeyRing
 
-DAY = 86400.0
-_CERTIFICATE_DAYS = 21  # time enough to get a new one
 _EARLIEST = 1_767_225_600  # 2026-01-01: a clock before that has not been set
 
 
 def everything(settings: Settings) -> Iterator[Check]:
     """Yield every live check, one after the other as they are done."""
     yield from database(settings)
-    yield from directory(settings)
+    yield from directories(settings)
     for listen in settings.server.listen:
         yield address(listen)
     yield clock(time.time(), kernel_synchronised())
@@ -51,46 +45,6 @@ def database(settings: Settings) -> Iterator[Check]:
     else:
         store.close()
         yield Check("database", Verdict.OK, f"{settings.store.url}, tables up to date")
-
-
-def directory(settings: Settings) -> Iterator[Check]:
-    """Try every server of the directory as a login would."""
-    try:
-        reports = inspect(settings.directory[0], time.monotonic, wanted(settings))
-    except ValueError as wrong:
-        yield Check("directory", Verdict.FAULT, str(wrong), "Correct it in the configuration.")
-        return
-    for report in reports:
-        yield from server(report, time.time())
-    if any(report.ok for report in reports):
-        yield from groups(settings)
-
-
-def groups(settings: Settings) -> Iterator[Check]:
-    """Look for each group that a policy speaks of: nobody belongs to one whose DN is misspelt."""
-    policies = {group: policy.name for policy in reversed(settings.policy) for _, group in groups_of(policy)}
-    with closing(LdapDirectory(settings.directory[0], time.monotonic)) as directory:
-        for group, policy in policies.items():
-            try:
-                why = directory.unreadable(group, time.monotonic() + PATIENCE)
-            except Unavailable as broken:
-                yield Check(f"group {group}", Verdict.UNAVAILABLE, broken.cause, "See the directory's log.")
-                continue
-            if why:
-                remedy = f"Correct the DN in policy {policy!r}, or let the service account read the group."
-                yield Check(f"group {group}", Verdict.WARNING, f"no such group can be read: {why}", remedy)
-
-
-def server(report: ServerReport, now: float) -> Iterator[Check]:
-    """Say what was found out about one server at `now` (Unix seconds)."""
-    for step in report.steps:
-        verdict = Verdict.OK if step.ok else Verdict.UNAVAILABLE
-        yield Check(f"{report.url} {step.name}", verdict, step.detail, step.remedy)
-    if report.certificate_expires is not None:
-        days = int((report.certificate_expires - now) / DAY)
-        if days < _CERTIFICATE_DAYS:
-            subject = f"{report.url} certificate"
-            yield Check(subject, Verdict.WARNING, f"expires in {days} days", "Have it renewed, or logins end then.")
 
 
 def address(listen: Listen) -> Check:

@@ -8,6 +8,7 @@ import typer
 
 from radius2fa.cli.deciding import asker_of, opened
 from radius2fa.cli.opening import NO, UNAVAILABLE, USAGE, fail, open_settings
+from radius2fa.cli.person import asked_words
 from radius2fa.cli.showing import Json, print_json, print_table
 from radius2fa.login.reason import Reason
 from radius2fa.printable import printable
@@ -41,8 +42,9 @@ def explain(
     settings = open_settings()
     asker = asker_of(settings, client, source)
     typed = Typed(user, _secret("Password"), _secret("One-time code (empty for none)"))
-    with opened(settings) as house:
-        explanation = rehearse(house, asker, typed, settings.server.patience)
+    with opened(settings) as (house, directories):
+        asked = asked_words(directories, user, asker.client.name)
+        explanation = rehearse(house, asker, typed, settings.server.patience, asked)
     if as_json:
         print_json(asdict(explanation))
     else:

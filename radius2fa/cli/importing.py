@@ -19,7 +19,7 @@ from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.config.model import Settings
-    from radius2fa.directory.ldap import LdapDirectory
+    from radius2fa.directory.directories import Directories
     from radius2fa.enrol.formats.source import Source
     from radius2fa.enrol.formats.xmlenc import Ask, Need
     from radius2fa.enrol.importing import Import, LookUp, Tally
@@ -143,11 +143,11 @@ def _look_up(settings: "Settings", stack: ExitStack) -> "LookUp":
     """Return what asks the directory, which is opened when somebody is looked up, and closed with the stack."""
 
     @cache
-    def directory() -> "LdapDirectory":
+    def directory() -> "Directories":
         return stack.enter_context(closing(open_directory(settings, for_policy=False)))
 
     def look_up(name: str) -> Entry | NotFound:
-        return directory().find(name, time.monotonic() + settings.server.patience)
+        return directory().find(name, None, time.monotonic() + settings.server.patience)
 
     return look_up
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
 
     from radius2fa.config.faults import Fault
     from radius2fa.config.model import Settings
-    from radius2fa.directory.ldap import LdapDirectory
+    from radius2fa.directory.directories import Directories
     from radius2fa.login.case import House
     from radius2fa.server.replies import UnusableReplies
     from radius2fa.store.engine import Store
@@ -83,26 +83,26 @@ def open_store(settings: "Settings", by: str | None = None) -> "Store":
         fail(MISCONFIGURED, str(wrong))
 
 
-def open_directory(settings: "Settings", *, for_policy: bool = True) -> "LdapDirectory":
-    """Return the directory, which connects when it is first asked.
+def open_directory(settings: "Settings", *, for_policy: bool = True) -> "Directories":
+    """Return all directories as one, which connect when they are first asked.
 
-    It tells of people what the policy speaks of, or, not `for_policy`, who they are and no more.
+    They tell of people what the policy speaks of, or, not `for_policy`, who they are and no more.
 
     Unusable settings end the program with 78.
     """
     import time  # noqa: PLC0415 - as above
 
-    from radius2fa.directory.ldap import LdapDirectory  # noqa: PLC0415 - heavy
+    from radius2fa.directory.directories import Directories  # noqa: PLC0415 - heavy
     from radius2fa.directory.wanted import NOTHING_MORE  # noqa: PLC0415 - as the others
     from radius2fa.server.wanted import wanted  # noqa: PLC0415 - heavy
 
     try:
-        return LdapDirectory(settings.directory[0], time.monotonic, wanted(settings) if for_policy else NOTHING_MORE)
+        return Directories.of(settings, time.monotonic, wanted(settings) if for_policy else NOTHING_MORE)
     except ValueError as wrong:
         fail(MISCONFIGURED, f"directory: {wrong}")
 
 
-def open_house(settings: "Settings", store: "Store", directory: "LdapDirectory") -> "House":
+def open_house(settings: "Settings", store: "Store", directory: "Directories") -> "House":
     """Return what logins are decided with, as the server has it. Unusable policies end the program with 78."""
     from radius2fa.server.replies import UnusableReplies  # noqa: PLC0415 - heavy
     from radius2fa.server.wiring import house  # noqa: PLC0415 - heavy

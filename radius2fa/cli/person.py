@@ -1,6 +1,7 @@
 """Owns whom a name on the command line means."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -12,6 +13,7 @@ from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.config.model import Settings
+    from radius2fa.directory.directories import Directories
     from radius2fa.store.engine import Store
 
 UserName = Annotated[str, typer.Argument(metavar="USER", help="A name that they log in with.")]
@@ -19,17 +21,21 @@ UserName = Annotated[str, typer.Argument(metavar="USER", help="A name that they 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody whom the directory or the store knows. `dn` is None for somebody who has left the directory."""
+    """Somebody whom a directory or the store knows.
+
+    `dn`, and the `directory` that it is in, are None for somebody who has left.
+    """
 
     subject: str
     name: str
     dn: str | None
+    directory: str | None
 
 
 def entry_of(name: str, settings: "Settings") -> Entry:
-    """Return the directory's entry for the name. If there is not exactly one, the program ends with 1."""
+    """Return the entry that a login by the name would lead to. If there is not exactly one, the program ends with 1."""
     found = _find(name, settings)
-    return found if isinstance(found, Entry) else _refuse(name, found)
+    return found if isinstance(found, Entry) else nobody(name, found.why, found.asked)
 
 
 def person_of(name: str, settings: "Settings", store: "Store") -> Person:
@@ -39,20 +45,34 @@ def person_of(name: str, settings: "Settings", store: "Store") -> Person:
     """
     found = _find(name, settings)
     if isinstance(found, Entry):
-        return Person(found.subject, found.name, found.dn)
-    left = store.accounts.by_name(name) if found is NotFound.UNKNOWN else ()
-    if len(left) != 1:
-        _refuse(name, NotFound.AMBIGUOUS if left else found)
-    return Person(left[0].subject, left[0].name, None)
+        return Person(found.subject, found.name, found.dn, found.directory)
+    left = store.accounts.by_name(name) if found.why is NotFound.UNKNOWN else ()
+    if not left:
+        nobody(name, found.why, found.asked)
+    if len(left) > 1:
+        nobody(name, NotFound.AMBIGUOUS)
+    return Person(left[0].subject, left[0].name, None, None)
 
 
-def _find(name: str, settings: "Settings") -> Entry | NotFound:
-    directory = open_directory(settings, for_policy=False)
-    try:
-        return directory.find(name, time.monotonic() + settings.server.patience)
-    finally:
-        directory.close()
+def asked_words(directories: "Directories", name: str, client: str | None) -> str:
+    """Name the directories in which a name is looked for at a client; "" where there is only one directory at all."""
+    if len(directories.opened) == 1:
+        return ""
+    return ", then ".join(directories.asked(name, client)) or "none in which the users of this client may be"
 
 
-def _refuse(name: str, why: NotFound) -> NoReturn:
-    fail(NO, f"{printable(name)}: {why.value}")
+def nobody(name: str, why: NotFound, asked: str = "") -> NoReturn:
+    """Say why the name means nobody, and where it was looked for, if that needs to be said; end the program with 1."""
+    fail(NO, f"{printable(name)}: {why.value}{f' (looked for in: {asked})' if asked else ''}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Nobody:
+    why: NotFound
+    asked: str
+
+
+def _find(name: str, settings: "Settings") -> Entry | _Nobody:
+    with closing(open_directory(settings, for_policy=False)) as directories:
+        found = directories.find(name, None, time.monotonic() + settings.server.patience)
+        return found if isinstance(found, Entry) else _Nobody(found, asked_words(directories, name, None))

@@ -1,14 +1,16 @@
 """Owns `radius2fa policy`: which rule holds for somebody and why, and whom the rules let in without a second factor."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radius2fa.cli.deciding import asker_of, opened
-from radius2fa.cli.opening import NO, fail, open_directory, open_house, open_settings, open_store
+from radius2fa.cli.opening import NO, open_directory, open_house, open_settings, open_store
+from radius2fa.cli.person import asked_words, nobody
 from radius2fa.cli.showing import Json, print_json, print_table
 from radius2fa.login.place import place_of
 from radius2fa.login.ports import Entry, NotFound
@@ -40,10 +42,10 @@ def apply(
 
     settings = open_settings()
     asker = asker_of(settings, client, source)
-    with opened(settings) as house:
-        entry = house.directory.find(user, time.monotonic() + settings.server.patience)
+    with opened(settings) as (house, directories):
+        entry = house.directory.find(user, asker.client.name, time.monotonic() + settings.server.patience)
         if isinstance(entry, NotFound):
-            fail(NO, f"{printable(user)}: {entry.value}")
+            nobody(user, entry, asked_words(directories, user, asker.client.name))
         rule = house.policies.choose(asker.client.name, entry, asker.address)
         standing = house.ledger.standing(
             entry.subject, place_of(asker.client.name, asker.source, asker.address), time.time()
@@ -52,7 +54,7 @@ def apply(
     if as_json:
         print_json(ruling.described())
     else:
-        ruling.print()
+        ruling.print(several=len(settings.directory) > 1)
     if ruling.verdict == NEVER:
         raise typer.Exit(NO)
 
@@ -68,16 +70,20 @@ def report(
     Looks at everybody whom the directory's user_filter can find, as if they sat at an unknown address.
     """
     settings = open_settings()
-    names = [each.name for each in settings.client] if client is None else [asker_of(settings, client, "").client.name]
-    coverage = _looked_at(settings, names)
+    wanted = None if client is None else asker_of(settings, client, "").client.name
+    clients = {each.name: each.directories for each in settings.client if wanted in {None, each.name}}
+    coverage = _looked_at(settings, clients)
     if as_json:
         print_json(coverage.described())
     else:
         _print_report(coverage)
 
 
-def _looked_at(settings: "Settings", clients: list[str]) -> "Coverage":
-    """Look at everybody; on a terminal, show how many they are so far."""
+def _looked_at(settings: "Settings", clients: "Mapping[str, tuple[str, ...] | None]") -> "Coverage":
+    """Look at everybody; on a terminal, show how many they are so far.
+
+    Where there are several directories, whose people may have the same names, these are followed by the directory.
+    """
     from rich.console import Console  # noqa: PLC0415 - heavy
 
     from radius2fa.cli.coverage import Enrolled, coverage_of  # noqa: PLC0415 - only here
@@ -87,7 +93,7 @@ def _looked_at(settings: "Settings", clients: list[str]) -> "Coverage":
         closing(open_directory(settings)) as directory,
         Console(stderr=True).status("Looking at everybody …") as status,
     ):
-        now = time.time()
+        now, several = time.time(), len(settings.directory) > 1
         enrolled = Enrolled.of(store.tokens.list(), now)
         rules = open_house(settings, store, directory).policies
 
@@ -95,7 +101,7 @@ def _looked_at(settings: "Settings", clients: list[str]) -> "Coverage":
             for number, entry in enumerate(directory.people(), 1):
                 if number % 100 == 0:
                     status.update(f"Looking at everybody: {number} so far …")
-                yield entry
+                yield replace(entry, name=f"{entry.name} ({entry.directory})") if several else entry
 
         return coverage_of(counted(), rules, clients, enrolled, now)
 

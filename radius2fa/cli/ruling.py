@@ -23,12 +23,13 @@ class Ruling:
         self._rules = rules.in_order
         self.verdict = _verdict(visit, now)
 
-    def print(self) -> None:
-        """Print it for people."""
+    def print(self, *, several: bool) -> None:
+        """Print it for people; `several` directories need to be told apart."""
         visit, asker = self._visit, self._asker
         print_facts(
             [
                 ("User", f"{visit.entry.name} ({visit.entry.dn})"),
+                *([("Directory", visit.entry.directory)] if several else []),
                 *(("Group", group) for group in sorted(visit.entry.groups)),
                 ("Client", asker.client.name),
                 ("From", str(asker.address or asker.source or "not told")),
@@ -52,6 +53,7 @@ class Ruling:
         return {
             "user": visit.entry.name,
             "dn": visit.entry.dn,
+            "directory": visit.entry.directory,
             "groups": sorted(visit.entry.groups),
             "client": asker.client.name,
             "from": str(asker.address or asker.source),

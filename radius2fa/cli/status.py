@@ -1,4 +1,4 @@
-"""Owns `radius2fa status`: what is in force at the moment, as the database has it; no server need be running."""
+"""Owns `radius2fa status`: what is in force at the moment, as the database has it, and what a running server tells."""
 
 import math
 import time
@@ -101,12 +101,22 @@ class Status:
 
 
 def status(*, as_json: Json = False) -> None:
-    """Show what is in force: bypasses, people and places kept out, codes, tokens; and how the last logins ended."""
-    with closing(open_store(open_settings())) as store:
+    """Show what is in force: bypasses, people and places kept out, codes, tokens; and how the last logins ended.
+
+    A server that is running here is asked how its directories do.
+    """
+    from radius2fa.cli.running import ask  # noqa: PLC0415 - heavy
+
+    settings = open_settings()
+    server = ask(settings.server.status_socket)
+    if not as_json:
+        server.print()  # even if the database does not answer
+    with closing(open_store(settings)) as store:
         now = status_of(store, time.time())
     if as_json:
-        print_json(now.described())
+        print_json(now.described() | {"server": server.document})
     else:
+        typer.echo()
         now.print()
 
 

@@ -24,7 +24,7 @@ def show(user: UserName, *, as_json: Json = False) -> None:
     if as_json:
         print_json(dossier.described())
     else:
-        dossier.print()
+        dossier.print(several=len(settings.directory) > 1)
 
 
 @app.command()

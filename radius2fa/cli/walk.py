@@ -35,25 +35,32 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a rehearsed login ends. `outcome` is "accept", "reject", "challenge" or "silence"."""
+    """How a rehearsed login ends. `outcome` is "accept", "reject", "challenge" or "silence".
+
+    `directory` is the one that the user was found in, None if they were not found.
+    """
 
     outcome: str
     reason: Reason | None
     words: str
     steps: tuple[Step, ...]
+    directory: str | None = None
 
 
-def rehearse(house: House, asker: Asker, typed: Typed, patience: float) -> Explanation:
-    """Walk through the decision on a login, both legs where there are two, within `patience` seconds each."""
-    walk = _Walk(house.directory, Rehearsal(house.ledger), time.monotonic)
+def rehearse(house: House, asker: Asker, typed: Typed, patience: float, asked: str = "") -> Explanation:
+    """Walk through the decision on a login, both legs where there are two, within `patience` seconds each.
+
+    `asked` are the directories in which the name is looked for, in words; "" where there is only one.
+    """
+    walk = _Walk(house.directory, Rehearsal(house.ledger), time.monotonic, asked)
     walk.note("Client", f"{asker.client.name}: {_MODES[asker.client.code]}")
     house = replace(house, directory=walk, ledger=walk, tell=walk.tell)
     try:
         outcome = _decide(house, asker, typed, patience)
     except Unavailable as broken:
         words = f"No answer at all, so that the client asks another server: {broken}"
-        return Explanation("silence", None, words, walk.steps)
-    return _ending(outcome, walk.steps)
+        return Explanation("silence", None, words, walk.steps, walk.directory)
+    return replace(_ending(outcome, walk.steps), directory=walk.directory)
 
 
 def _decide(house: House, asker: Asker, typed: Typed, patience: float) -> Outcome:
@@ -81,8 +88,10 @@ _MODES = {
 class _Walk:
     """Directory and ledger of a rehearsal, which tell of every step how it went and how long it took."""
 
-    def __init__(self, directory: Directory, ledger: Rehearsal, clock: Callable[[], float]) -> None:
+    def __init__(self, directory: Directory, ledger: Rehearsal, clock: Callable[[], float], asked: str) -> None:
+        self.directory: str | None = None
         self._directory = directory
+        self._asked = asked
         self._clock = clock
         self._since = clock()
         self._steps: list[Step] = []
@@ -108,9 +117,12 @@ class _Walk:
             case Judgement(token, reason):
                 self.note("Code", f"{reason}{f' (token {token})' if token else ''}")
 
-    def find(self, name: str, deadline: float) -> Entry | NotFound:
-        found = self._directory.find(name, deadline)
-        self.note("Directory", found.value if isinstance(found, NotFound) else _entry_words(found))
+    def find(self, name: str, client: str | None, deadline: float) -> Entry | NotFound:
+        if self._asked:
+            self.note("Looked for in", self._asked)
+        found = self._directory.find(name, client, deadline)
+        self.directory = None if isinstance(found, NotFound) else found.directory
+        self.note(f"Directory {self.directory}" if self._asked and self.directory else "Directory", _found_words(found))
         return found
 
     def bind(self, entry: Entry, password: bytes, deadline: float) -> BindResult:
@@ -124,9 +136,11 @@ class _Walk:
         return standing
 
 
-def _entry_words(entry: Entry) -> str:
-    groups = f", groups: {len(entry.groups)}" if entry.groups else ""
-    return f"{entry.name}: {entry.dn}{groups}"
+def _found_words(found: Entry | NotFound) -> str:
+    if isinstance(found, NotFound):
+        return found.value
+    groups = f", groups: {len(found.groups)}" if found.groups else ""
+    return f"{found.name}: {found.dn}{groups}"
 
 
 def _standing_words(standing: Standing, when: float) -> str:

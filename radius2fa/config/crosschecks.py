@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
-from radius2fa.config import policies, texts
+from radius2fa.config import directories, policies, texts, transport
 from radius2fa.config.faults import Finding, Key, written
 from radius2fa.config.model import Client, Directory, Lockout, Network, Policy, Portal, Server, Store, Text
 
@@ -17,7 +16,7 @@ WEAK_SECRET = 12  # octets; RFC 2865 section 3 asks for 16
 class Parts:
     """The sections that are valid by themselves, with their places in the file; None for one that is not.
 
-    `client_names` are all names of clients, those of invalid ones too.
+    `client_names` are all names of clients, those of invalid ones too; so are `directory_names`.
     """
 
     server: Server | None
@@ -29,18 +28,21 @@ class Parts:
     clients: dict[int, Client]
     policies: dict[int, Policy]
     client_names: frozenset[str]
+    directory_names: frozenset[str]
 
 
 def faults(parts: Parts) -> Iterator[Finding]:
     """Yield what makes the file unusable although each key is right by itself."""
+    yield from _same_names("directory", parts.directories)
     yield from _same_names("client", parts.clients)
     yield from _same_names("policy", parts.policies)
     yield from _same_networks(parts.clients)
     for place, client in parts.clients.items():
         yield from _client(("client", place), client)
     yield from policies.faults(parts.policies, parts.client_names)
+    yield from directories.faults(parts.directories, parts.clients, parts.directory_names)
     for place, directory in parts.directories.items():
-        yield from _directory(("directory", place), directory)
+        yield from transport.faults(("directory", place), directory)
     if parts.server:
         yield from _dictionaries(parts.server)
     if parts.server and parts.portal and parts.text is not None:
@@ -54,16 +56,19 @@ def faults(parts: Parts) -> Iterator[Finding]:
 
 def warnings(parts: Parts, now: float) -> Iterator[Finding]:
     """Yield what works and is unwise. `now` is in Unix seconds."""
-    for directory in parts.directories.values():
-        yield from policies.warnings(parts.policies, now, directory.group_base or directory.base)
+    if parts.directories:
+        bases = dict.fromkeys(each.group_base or each.base for each in parts.directories.values())
+        yield from policies.warnings(parts.policies, now, bases)
     for place, client in parts.clients.items():
         yield from _doubts_of_client(("client", place), client)
+    yield from directories.warnings(parts.directories, parts.clients)
     for place, directory in parts.directories.items():
-        yield from _clear_text(("directory", place), directory)
+        yield from transport.warnings(("directory", place), directory)
 
 
 def _same_names(
-    section: Literal["client", "policy"], items: dict[int, Client] | dict[int, Policy]
+    section: Literal["directory", "client", "policy"],
+    items: dict[int, Directory] | dict[int, Client] | dict[int, Policy],
 ) -> Iterator[Finding]:
     first: dict[str, int] = {}
     for place, item in items.items():
@@ -101,21 +106,6 @@ def _dictionaries(server: Server) -> Iterator[Finding]:
         if not path.is_file():
             remedy = "Give a file of RADIUS attributes, as FreeRADIUS has them."
             yield Finding(("server", "dictionaries", place), f"there is no file {path}", remedy)
-
-
-def _directory(key: Key, directory: Directory) -> Iterator[Finding]:
-    if key[-1] != 0:
-        yield Finding(key, "is a second directory; this version asks exactly one", "Give its servers as urls of one.")
-    if directory.bind_dn and not (directory.bind_password and directory.bind_password.get_secret_value()):
-        yield Finding(
-            (*key, "bind_dn"),
-            "has no password: the directory would take the bind for an anonymous one (RFC 4513 section 5.1.2)",
-            "Give bind_password, bind_password_file or bind_password_credential.",
-        )
-    if directory.bind_password and not directory.bind_dn:
-        yield Finding((*key, "bind_password"), "has no bind_dn that it belongs to", "Give bind_dn.")
-    if directory.ca_file and not directory.ca_file.is_file():
-        yield Finding((*key, "ca_file"), f"there is no file {directory.ca_file}", "Give the CA's certificate in PEM.")
 
 
 def _store(store: Store) -> Iterator[Finding]:
@@ -166,16 +156,3 @@ def _doubts_of_client(key: Key, client: Client) -> Iterator[Finding]:
             f"replies to {client.name!r} can be forged by whoever is on the path (CVE-2024-3596)",
             "Update the client, then take this key out.",
         )
-
-
-def _clear_text(key: Key, directory: Directory) -> Iterator[Finding]:
-    for url in directory.urls:
-        if url.startswith("ldap:") and not directory.start_tls and not _loopback(urlsplit(url).hostname or ""):
-            yield Finding((*key, "start_tls"), f"passwords go to {url} in clear text", "Use start_tls or ldaps://.")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

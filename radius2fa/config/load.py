@@ -21,7 +21,7 @@ __all__ = ["ConfigError", "Fault", "Reading", "load", "located", "read"]
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # Relative to the folder of the configuration
 _PATHS = {
-    "server": ("dictionaries",),
+    "server": ("dictionaries", "status_socket"),
     "store": ("key_file",),
     "directory": ("ca_file", "client_certificate", "client_key"),
 }
@@ -134,9 +134,9 @@ def _table(value: object, key: Key, sources: credentials.Sources, found: Finding
 
 
 def _absolute(value: object, folder: Path) -> object:
-    """Return a path, or each of a list of them, in the folder; what is no path stays as it is."""
+    """Return a path, or each of a list of them, in the folder; what is no path stays as it is, and "" names none."""
     match value:
-        case str():
+        case str() if value:
             return folder / value
         case list():
             return [_absolute(each, folder) for each in value]
@@ -156,6 +156,7 @@ def _parts(document: Table) -> Parts:
         clients=_all_valid(Client, document.get("client")),
         policies=_all_valid(Policy, document.get("policy")),
         client_names=frozenset(str(item.get("name")) for item in _tables(document.get("client"))),
+        directory_names=frozenset(str(item.get("name", "main")) for item in _tables(document.get("directory"))),
     )
 
 

@@ -55,7 +55,7 @@ DirectoryUrl = Annotated[str, AfterValidator(rules.directory_url)]
 
 
 class Server(Section):
-    """`[server]`."""
+    """`[server]`. `status_socket` is None where it is switched off."""
 
     listen: Several[Address] = (
         Listen(host="0.0.0.0", port=rules.RADIUS_PORT),  # noqa: S104 - a server
@@ -72,6 +72,7 @@ class Server(Section):
     language: Language = "en"
     send_class: StrictBool = False
     dictionaries: tuple[Path, ...] = ()
+    status_socket: Annotated[Path | None, BeforeValidator(rules.file_or_none)] = places.STATUS_SOCKET
 
 
 class Store(Section):

@@ -8,6 +8,7 @@ CONFIG_FILE: Final = Path("/etc/radius2fa/radius2fa.toml")
 KEY_FILE: Final = Path("/etc/radius2fa/master.key")
 STATE_FOLDER: Final = Path("/var/lib/radius2fa")
 DATABASE_FILE: Final = STATE_FOLDER / "radius2fa.db"
+STATUS_SOCKET: Final = Path("/run/radius2fa/status.sock")
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 

@@ -1,7 +1,7 @@
 """Owns the checks of the policy: rules that contradict themselves, that never hold, or that let more in than meant."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from radius2fa.config.faults import Finding, Key, written
 from radius2fa.config.model import ByGroup, Network, Policy
@@ -31,8 +31,8 @@ def faults(policies: Mapping[int, Policy], clients: frozenset[str]) -> Iterator[
             yield Finding((*key, "adopt_yubikeys"), message, 'Add "yubikey" to kinds, or take this key out.')
 
 
-def warnings(policies: Mapping[int, Policy], now: float, base: str) -> Iterator[Finding]:
-    """Yield what works and is hardly meant. `now` is in Unix seconds, `base` the DN below which groups are found."""
+def warnings(policies: Mapping[int, Policy], now: float, bases: Collection[str]) -> Iterator[Finding]:
+    """Yield what works and is hardly meant. `now` is in Unix seconds, `bases` are the DNs below which groups are."""
     for place, policy in policies.items():
         key = ("policy", place)
         yield from _never_reached(key, policy, {p: other for p, other in policies.items() if p < place})
@@ -42,7 +42,7 @@ def warnings(policies: Mapping[int, Policy], now: float, base: str) -> Iterator[
         if policy.second_factor == "if-enrolled" and policy.until and policy.until.timestamp() <= now:
             message = "is over: the second factor is required of everybody already"
             yield Finding((*key, "until"), message, "Take it out together with if-enrolled, or give a later date.")
-        yield from _elsewhere(key, policy, base)
+        yield from _elsewhere(key, policy, bases)
 
 
 def _unknown_clients(key: Key, policy: Policy, names: frozenset[str]) -> Iterator[Finding]:
@@ -77,10 +77,11 @@ def _never_reached(key: Key, policy: Policy, earlier: Mapping[int, Policy]) -> I
             return
 
 
-def _elsewhere(key: Key, policy: Policy, base: str) -> Iterator[Finding]:
+def _elsewhere(key: Key, policy: Policy, bases: Collection[str]) -> Iterator[Finding]:
     for below, group in groups_of(policy):
-        if not f",{_plain(group)}".endswith(f",{_plain(base)}" if base else ""):
-            message = f"is not below {base!r}, where groups are looked for: nobody is known to belong to it"
+        if not any(f",{_plain(group)}".endswith(f",{_plain(base)}" if base else "") for base in bases):
+            where = " or ".join(map(repr, bases))
+            message = f"is not below {where}, where groups are looked for: nobody is known to belong to it"
             yield Finding((*key, *below), message, "Give group_base in [[directory]], an entry above all groups.")
 
 

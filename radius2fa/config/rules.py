@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from string import printable
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic_core import PydanticCustomError
 
@@ -20,10 +20,23 @@ _DN = re.compile(rf"{_TYPE}={_VALUE}(?:[,+]{_TYPE}={_VALUE})*")
 _LDAP_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?:;[A-Za-z0-9-]+)*")  # RFC 4512 section 2.5, without OIDs
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")  # RFC 5646 section 2.1, as far as it matters here
 
+_LDAP_URLS = (
+    'Write "ldap://host" or "ldaps://host", with a port if needed; "ldapi:///" for a socket of this machine; '
+    '"ldap+srv://domain" or "ldaps+srv://domain" for the servers that DNS tells.'
+)
+_LABEL = re.compile(r"_?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123 section 2.1; the underscore is RFC 2782's
+_LONGEST_DOMAIN = 253  # octets as text, RFC 1035 section 2.3.4
+_LONGEST_SOCKET = 107  # octets; Linux has room for 108 with the NUL behind them, unix(7)
+
 
 def refused(message: str, remedy: str) -> PydanticCustomError:
     """Return what a rule raises: what is wrong, and what to do about it."""
     return PydanticCustomError("rule", "{message}", {"message": message, "remedy": remedy})
+
+
+def file_or_none(value: object) -> object:
+    """Turn "", which stands for no file, into None."""
+    return None if value == "" else value
 
 
 def listen(value: object) -> object:
@@ -68,17 +81,53 @@ def network(value: object) -> object:
 
 
 def directory_url(value: str) -> str:
-    """Return an LDAP URL that holds a scheme, a host and perhaps a port."""
+    """Return the URL of an LDAP server, of its socket on this machine, or of a service whose servers DNS tells."""
+    value = value.strip()
     url = _split(value)
-    if url is None or url.scheme not in {"ldap", "ldaps"} or not url.hostname:
-        raise refused(
-            "is not the URL of an LDAP server", 'Write "ldap://host" or "ldaps://host", with a port if needed.'
-        )
+    if not value.isprintable() or " " in value:  # urlsplit drops some of these, and what is shown is another URL then
+        raise refused("holds a space, or a character that prints nothing", _LDAP_URLS)
+    if url is None or url.scheme not in {"ldap", "ldaps", "ldapi", "ldap+srv", "ldaps+srv"}:
+        raise refused("is not the URL of an LDAP server", _LDAP_URLS)
+    if url.scheme == "ldapi":
+        return _socket_url(value, url)
+    if not url.hostname or url.port == 0 or re.search(r"\][^:]", url.netloc):  # of "[::1]x" urlsplit forgets the x
+        raise refused("is not the URL of an LDAP server", _LDAP_URLS)
+    if "%" in url.hostname:  # also the zone of an address like fe80::1%eth0, with which ldap3 refuses to connect
+        raise refused("has a % in its host", "Write a host name, or an address that is not bound to an interface.")
     if url.username is not None or url.path not in {"", "/"} or url.query or url.fragment:
         raise refused(
             "holds more than scheme, host and port", "Use the keys bind_dn, bind_password and base for the rest."
         )
+    if url.scheme.endswith("+srv"):
+        _service_url(url, url.hostname)
     return value.rstrip("/")
+
+
+def _socket_url(value: str, url: SplitResult) -> str:
+    path = unquote(url.netloc)
+    if url.path not in {"", "/"} or url.query or url.fragment:
+        raise refused("has slashes in the path of its socket", 'Write them as %2F: "ldapi://%2Frun%2Fslapd%2Fldapi".')
+    if path and (not path.startswith("/") or "\0" in path or len(path.encode()) > _LONGEST_SOCKET):
+        raise refused(
+            f"holds no absolute path of at most {_LONGEST_SOCKET} octets",
+            'Write "ldapi:///" or "ldapi://%2Frun%2Fslapd%2Fldapi".',
+        )
+    return value
+
+
+def _service_url(url: SplitResult, name: str) -> None:
+    labels = name.split(".")
+    if url.port is not None:
+        raise refused("has a port, but that is what DNS tells", 'Take it out, or write "ldap://host:port".')
+    if len(name) > _LONGEST_DOMAIN or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdecimal():
+        raise refused("has no domain that DNS could be asked for", 'Write it like "ldap+srv://ad.example.org".')
+    if labels[-1].startswith("_"):
+        raise refused(
+            "has no domain behind the labels that begin with an underscore",
+            'Write it like "ldap+srv://_ldap._tcp.berlin._sites.ad.example.org".',
+        )
+    if labels[0] == "_ldaps" and url.scheme == "ldap+srv":
+        raise refused("asks for servers that begin with TLS", f'Write "ldaps+srv://{name}".')
 
 
 def store_url(value: str) -> str:

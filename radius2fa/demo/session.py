@@ -18,7 +18,7 @@ from radius2fa.demo.directory import DirectoryFactory
 from radius2fa.demo.ending import Ending
 from radius2fa.demo.screen import Screen
 from radius2fa.demo.watch import LogStream, Watch
-from radius2fa.directory.ldap import LdapDirectory
+from radius2fa.directory.directories import Directories
 from radius2fa.login.place import place_of
 from radius2fa.otp.token import Token
 from radius2fa.server.listener import ListenFailed
@@ -57,7 +57,7 @@ def _play(folder: Path, screen: Screen, port: int, directory_port: int, ending: 
     ldap_port = _serve_directory(directory_port, [*(person.account for person in world.PEOPLE), service_account])
     settings = world.settings(folder, port, ldap_port, service_account)
     key = os.urandom(_KEY_OCTETS)
-    directory = LdapDirectory(settings.directory[0], time.monotonic, wanted(settings))
+    directory = Directories.of(settings, time.monotonic, wanted(settings))
     with closing(directory), closing(_open_store(settings, key)) as store:
         watch = Watch(screen, lambda: _alice(store), ending)
         log = open_log(

@@ -59,7 +59,7 @@ def service_account(random: Callable[[int], bytes]) -> Account:
 def settings(folder: Path, port: int, directory_port: int, service: Account) -> Settings:
     """Return the configuration of the demo's server, as a file would give it."""
     return Settings(
-        server=Server(listen=(Listen(host=LOOPBACK, port=port),), threads=4),
+        server=Server(listen=(Listen(host=LOOPBACK, port=port),), threads=4, status_socket=None),
         store=Store(url=f"sqlite:///{folder / 'radius2fa.db'}", key_file=folder / "master.key"),
         directory=(
             Directory(

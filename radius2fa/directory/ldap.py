@@ -2,23 +2,26 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
 from radius2fa.config.model import Directory
 from radius2fa.directory.diagnosis import BUSY, SIZE_LIMIT_EXCEEDED, SUCCESS, UNAVAILABLE, verdict_of
 from radius2fa.directory.drivers import driver_of
-from radius2fa.directory.endpoint import Endpoint
+from radius2fa.directory.endpoint import Endpoint, parse_source
 from radius2fa.directory.endpoints import endpoints_of
 from radius2fa.directory.entries import attributes_to_ask_for, entry_of, shown_name_of
-from radius2fa.directory.filters import UserFilter, presence
+from radius2fa.directory.figures import DirectoryFigures
+from radius2fa.directory.filters import UserFilter, escaped, presence
 from radius2fa.directory.groups import Groups
 from radius2fa.directory.link import Broken, Connection, Dialling, Driver, dial
 from radius2fa.directory.listing import LONGEST_PAGE, PATIENCE, listed
 from radius2fa.directory.lookups import Lookups
 from radius2fa.directory.names import bare_user
 from radius2fa.directory.pool import Pool
-from radius2fa.directory.servers import Servers
+from radius2fa.directory.prober import Prober
+from radius2fa.directory.servers import ServerChange, Servers, ServerState
 from radius2fa.directory.service import ServiceAccount
 from radius2fa.directory.terms import NO_ATTRIBUTES, Found, Result, Scope, Search
 from radius2fa.directory.tls import Tls
@@ -52,10 +55,20 @@ class LdapDirectory:
         dialling = dialling_of(settings, clock)
         driver = driver_of(settings.driver, dialling)
         patient = driver_of(settings.driver, replace(dialling, timeout=PATIENCE, longest_answer=LONGEST_PAGE))
-        self._servers = Servers(endpoints_of(settings), clock)
+        self._tell: Callable[[ServerChange], None] = lambda _change: None
         self._dial_to_list = _as_service_account(service, patient)
-        self._searching = Pool(self._servers, _as_service_account(service, driver))
-        self._binding = Pool(self._servers, partial(dial, driver))
+        self._dial_to_search = _as_service_account(service, driver)
+        self._prober = Prober(self._probe)
+        self._servers = Servers(
+            endpoints_of(settings, clock),
+            clock,
+            known=[each for each in map(parse_source, settings.urls) if isinstance(each, Endpoint)],
+            patience=settings.connect_timeout,
+            probing=self._prober.begin,
+            on_change=self._changed,
+        )
+        self._searching = Pool(self._servers, self._dial_to_search, clock)
+        self._binding = Pool(self._servers, partial(dial, driver), clock)
 
     def find(self, name: str, deadline: float) -> Entry | NotFound:
         """Look a typed name up, or remember a lookup of the last `cache_seconds`.
@@ -127,14 +140,26 @@ class LdapDirectory:
 
         return self._searching.run(ask, deadline, repeatable=True)
 
+    def observe(self, tell: Callable[[ServerChange], None]) -> None:
+        """Let `tell` hear of each server that goes out or is back, from any thread; it has to be quick."""
+        self._tell = tell
+
+    def figures(self) -> DirectoryFigures:
+        """Return what it is doing, from any thread, without waiting for a server."""
+        settings = self._settings
+        return DirectoryFigures(settings.name, settings.driver, self._lookups.figures(), self._servers.states())
+
     def close(self) -> None:
         """Close all connections, from any thread. Whatever is asked afterwards is Unavailable."""
+        self._servers.close()
+        self._prober.join()
         self._searching.close()
         self._binding.close()
 
     def _look_up(self, name: str, deadline: float) -> Entry | NotFound:
+        asked = self._clock()
         answer = self._find(name, deadline) if name.strip() else NotFound.UNKNOWN
-        self._lookups.remember(name, answer)
+        self._lookups.remember(name, answer, asked)
         return answer
 
     def _find(self, name: str, deadline: float) -> Entry | NotFound:
@@ -145,7 +170,14 @@ class LdapDirectory:
         found, result = self._search(search, deadline)
         if result.code == SIZE_LIMIT_EXCEEDED or len(found) > 1:
             return NotFound.AMBIGUOUS
-        return self._entry(found[0], name, deadline) if found else NotFound.UNKNOWN
+        return self._entry(found[0], name, deadline) if found else self._nobody(user, result, deadline)
+
+    def _nobody(self, user: str, result: Result, deadline: float) -> NotFound:
+        """Return why a search found nobody. Where it met references, one of them may bear the name."""
+        if not result.referred:
+            return NotFound.UNKNOWN
+        found, _ = self._search(_referral_search(self._settings, user), deadline)
+        return NotFound.REFERRAL if found else NotFound.UNKNOWN
 
     def _entry(self, found: Found, typed: str, deadline: float) -> Entry:
         """Return the person, with what is wanted of them."""
@@ -176,6 +208,16 @@ class LdapDirectory:
             raise Unavailable("directory", f"no verdict on the password: {result}")
         return verdict
 
+    def _probe(self, endpoint: Endpoint) -> None:
+        """Ask one server what every login asks it. Raises Broken where a login would pass it over, or Unavailable."""
+        settings = self._settings
+        deadline = self._clock() + settings.connect_timeout + settings.timeout
+        with closing(self._dial_to_search(endpoint, deadline)) as connection:
+            _unless_overloaded(connection.search(base_search(settings), deadline)[1])
+
+    def _changed(self, server: ServerState) -> None:
+        self._tell(ServerChange(self._settings.name, server.url, server.well, server.cause))
+
 
 def dialling_of(settings: Directory, clock: Callable[[], float]) -> Dialling:
     """Return how connections are opened under these settings."""
@@ -201,6 +243,12 @@ def _as_service_account(service: ServiceAccount, driver: Driver) -> Callable[[En
 def base_search(settings: Directory) -> Search:
     """Return the search that finds the base entry, without reading anything of it."""
     return Search(settings.base, Scope.BASE, presence("objectClass"), (NO_ATTRIBUTES,), 1, 0)
+
+
+def _referral_search(settings: Directory, user: str) -> Search:
+    """Return the search for a referral in the place of a person's entry (RFC 3296 section 2)."""
+    text = f"(&(objectClass=referral)({settings.name_attribute}={escaped(user)}))"
+    return Search(settings.base, Scope.SUBTREE, text, ("ref",), 1, math.ceil(settings.timeout), manage_dsa_it=True)
 
 
 def _unless_overloaded(result: Result) -> Result:

@@ -52,11 +52,13 @@ def _page(connection: Connection, search: Search, deadline: float) -> tuple[list
 
 
 def _opened(servers: Servers, dial: Callable[[Endpoint, float], Connection], clock: Callable[[], float]) -> Connection:
-    causes = []
-    for endpoint in servers.in_order():
+    causes: dict[Endpoint, str] = {}
+    for endpoint in servers.to_ask(clock() + PATIENCE):
+        began = clock()
         try:
-            return dial(endpoint, clock() + PATIENCE)
+            return dial(endpoint, began + PATIENCE)
         except Broken as broken:
-            servers.failed(endpoint)
-            causes.append(f"{endpoint.url}: {broken.cause}")
-    raise Unavailable("directory", "; ".join(causes))
+            servers.failed(endpoint, broken.cause, began)
+            causes[endpoint] = broken.cause
+    causes = servers.causes() | causes
+    raise Unavailable("directory", "; ".join(f"{each.url}: {cause}" for each, cause in causes.items()))

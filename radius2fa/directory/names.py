@@ -17,5 +17,10 @@ def bare_user(name: str, realms: Iterable[str], domains: Iterable[str]) -> str:
     return name
 
 
+def is_within(name: str, realms: Iterable[str], domains: Iterable[str]) -> bool:
+    """Tell whether the name has a realm or domain that is ours, and so means somebody of ours."""
+    return bare_user(name, realms, domains) != name
+
+
 def _among(word: str, words: Iterable[str]) -> bool:
     return word.casefold() in {each.casefold() for each in words}

@@ -145,6 +145,7 @@ _CORRECT = "correct the name, or leave it out for the stock"
 _NOBODY = {
     NotFound.UNKNOWN: f"the directory does not know the owner: {_CORRECT}",
     NotFound.AMBIGUOUS: f"several entries of the directory have the owner's name: {_CORRECT}",
+    NotFound.REFERRAL: f"the directory only refers to another server for the owner: {_CORRECT}",
 }
 
 

@@ -25,7 +25,7 @@ def authenticate(attempt: Attempt, house: House) -> Outcome:
     if not attempt.password:
         return _refuse(case, Doubt(Reason.NO_CODE if held else Reason.EMPTY_PASSWORD))
 
-    proof = prove(case, house.directory.find(attempt.name, attempt.deadline))
+    proof = prove(case, house.directory.find(attempt.name, attempt.client.name, attempt.deadline))
     if isinstance(proof, Doubt):
         return _ask(case, proof) if _may_ask(case) else _refuse(case, proof)
 

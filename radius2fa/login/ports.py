@@ -51,6 +51,7 @@ class NotFound(Enum):
 
     UNKNOWN = "nobody has this name"
     AMBIGUOUS = "several entries have this name"
+    REFERRAL = "the directory refers to another server for this name"
 
 
 class BindResult(Enum):
@@ -73,8 +74,8 @@ class Directory(Protocol):
     Every method may raise Unavailable, and returns or raises before `deadline` (monotonic seconds).
     """
 
-    def find(self, name: str, deadline: float) -> Entry | NotFound:
-        """Look a typed name up."""
+    def find(self, name: str, client: str | None, deadline: float) -> Entry | NotFound:
+        """Look a typed name up, in the directories that the client's users may be in; None stands for any client."""
         ...
 
     def bind(self, entry: Entry, password: bytes, deadline: float) -> BindResult:

@@ -16,7 +16,11 @@ from radius2fa.otp.appended import splits
 from radius2fa.otp.forms import fits
 from radius2fa.otp.token import Factor, Kind
 
-_NOT_FOUND = {NotFound.UNKNOWN: Reason.NO_SUCH_USER, NotFound.AMBIGUOUS: Reason.AMBIGUOUS_NAME}
+_NOT_FOUND = {
+    NotFound.UNKNOWN: Reason.NO_SUCH_USER,
+    NotFound.AMBIGUOUS: Reason.AMBIGUOUS_NAME,
+    NotFound.REFERRAL: Reason.ENTRY_IS_REFERRAL,
+}
 
 # Of several things to be said against an attempt, the one that says most about what the user did gives the reason.
 _TELLING = (

@@ -13,6 +13,7 @@ class Reason(StrEnum):
     EMPTY_PASSWORD = "empty-password"
     NO_SUCH_USER = "no-such-user"
     AMBIGUOUS_NAME = "ambiguous-name"
+    ENTRY_IS_REFERRAL = "entry-is-a-referral"
     NO_TOKEN = "no-token"
     NO_CODE = "no-code"
     WRONG_CODE = "wrong-code"
@@ -52,6 +53,8 @@ _REMEDIES = {
     Reason.EMPTY_PASSWORD: "No password was sent.",
     Reason.NO_SUCH_USER: "The directory knows nobody by this name: check the spelling, the base and the user filter.",
     Reason.AMBIGUOUS_NAME: "The directory knows several people by this name: make the user filter stricter.",
+    Reason.ENTRY_IS_REFERRAL: "The directory refers to another server for this name, and no password is taken "
+    "elsewhere: set up a `[[directory]]` with that server, before this one or with a realm.",
     Reason.NO_TOKEN: "The user has no active token: give them one with `radius2fa token add` or `token assign`.",
     Reason.NO_CODE: "The password came without a one-time code behind it, or the answer was no code.",
     Reason.WRONG_CODE: "The code belongs to none of the user's tokens at this time: check the clock of the phone.",

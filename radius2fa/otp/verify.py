@@ -132,7 +132,9 @@ def _in_first(verdict: Verdict, device: _Device) -> Verdict:
 
     The windows of the rows may differ by what each has learned of the clock, and move on between two logins.
     """
-    return replace(verdict, token=device.first) if isinstance(verdict, Match) else verdict
+    if not isinstance(verdict, Match) or verdict.token == device.first:
+        return verdict
+    return replace(verdict, token=device.first)
 
 
 def _rank(verdict: Verdict) -> tuple[int, str, int]:

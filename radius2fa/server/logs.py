@@ -2,12 +2,14 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from radius2fa.config.model import Log
+from radius2fa.directory.servers import ServerChange
 from radius2fa.login.ports import Result
 from radius2fa.server.login import Login, Observer
 
@@ -48,6 +50,18 @@ def log_logins(log: FilteringBoundLogger) -> Observer:
             "reason": login.reason and login.reason.value,
         }
         log.info(_event(login), **{name: value for name, value in fields.items() if value is not None})
+
+    return observe
+
+
+def log_changes(log: FilteringBoundLogger) -> Callable[[ServerChange], None]:
+    """Return what writes one line for each server of a directory that goes out, or is back."""
+
+    def observe(change: ServerChange) -> None:
+        if change.well:
+            log.info("directory server back", directory=change.directory, url=change.url)
+        else:
+            log.warning("directory server failed", directory=change.directory, url=change.url, why=change.cause)
 
     return observe
 

@@ -2,6 +2,8 @@
 
 import gc
 import os
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,20 @@ from zope.interface import implementer
 
 from radius2fa import __version__
 from radius2fa.config.model import Settings
-from radius2fa.directory.ldap import LdapDirectory
-from radius2fa.server.logs import log_logins, open_log
+from radius2fa.directory.directories import Directories
+from radius2fa.directory.figures import Figured
+from radius2fa.server.condition import Moment, condition
+from radius2fa.server.localsocket import CannotListen
+from radius2fa.server.logs import log_changes, log_logins, open_log
 from radius2fa.server.notify import notify
+from radius2fa.server.reactor import Reactor
 from radius2fa.server.service import Service
+from radius2fa.server.statusport import StatusPort
 from radius2fa.store.engine import Store
 from radius2fa.traced import traced
 
 
-def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
+def serve(settings: Settings, store: Store, directory: Directories) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish what is in flight and return.
 
     Raises:
@@ -35,7 +42,10 @@ def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
     loop: Any = reactor  # a module that becomes an object when a reactor is installed; it has no type
     service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=[log_logins(log)])
     globalLogBeginner.beginLoggingTo([_TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
+    for each in directory.opened:
+        each.directory.observe(log_changes(log))
     service.start()
+    status = open_status(settings, [each.directory for each in directory.opened], loop, log)
 
     # All that start-up made is here to stay, and need not be looked through again and again.
     gc.collect()
@@ -49,7 +59,7 @@ def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
     def stop() -> Deferred[None]:
         notify("STOPPING=1", os.environ)
         log.info("stopping", under_way=service.port.under_way)
-        return service.stop()
+        return service.stop().addCallback(lambda _: status.close() if status else None)
 
     loop.callWhenRunning(ready)  # not before SIGTERM is handled: who hears of it may stop the server at once
     loop.addSystemEventTrigger("before", "shutdown", stop)
@@ -59,6 +69,29 @@ def serve(settings: Settings, store: Store, directory: LdapDirectory) -> None:
     log.info(
         "stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.port.drops.counts.items()}
     )
+
+
+def open_status(
+    settings: Settings, directories: Sequence[Figured], reactor: Reactor, log: FilteringBoundLogger
+) -> StatusPort | None:
+    """Return what answers `radius2fa status`; None where that is switched off, or cannot be had, which the log tells.
+
+    No login waits or fails because of it.
+    """
+    path, started = settings.server.status_socket, time.time()
+    if path is None:
+        return None
+
+    def document() -> dict[str, object]:
+        return condition(started, directories, Moment(time.time(), time.monotonic()))
+
+    try:
+        status = StatusPort(path, document, reactor, log)
+    except CannotListen as wrong:
+        log.warning("no status socket", why=str(wrong), remedy="See `status_socket` in the section [server].")
+        return None
+    status.start()
+    return status
 
 
 def _stay_on_one_processor() -> None:

@@ -27,6 +27,14 @@ class Reactor(Protocol):
         """Stop that."""
         ...
 
+    def addWriter(self, writer: Any) -> Any:  # noqa: N802, ANN401 - as above
+        """Call `writer.doWrite` whenever its file descriptor takes something."""
+        ...
+
+    def removeWriter(self, writer: Any) -> Any:  # noqa: N802, ANN401 - as above
+        """Stop that."""
+        ...
+
     def callLater(self, delay: float, call: Callable[..., Any], /, *args: Any) -> Call:  # noqa: N802, ANN401 - as above
         """Call in `delay` seconds, in the reactor thread."""
         ...

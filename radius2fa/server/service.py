@@ -7,7 +7,7 @@ from structlog.typing import FilteringBoundLogger
 from twisted.internet.defer import Deferred
 
 from radius2fa.config.model import Settings
-from radius2fa.directory.ldap import LdapDirectory
+from radius2fa.directory.directories import Directories
 from radius2fa.login.ports import Unavailable
 from radius2fa.radius.clients import Clients
 from radius2fa.server.health import Health
@@ -34,7 +34,7 @@ class Service:
         settings: Settings,
         *,
         store: Store,
-        directory: LdapDirectory,
+        directory: Directories,
         reactor: Reactor,
         log: FilteringBoundLogger,
         observers: Sequence[Observer] = (),

@@ -59,6 +59,8 @@ class Workers:
         self._urgent: deque[Job] = deque()
         self._ordinary: deque[Job] = deque()
         self._tickets: queue.SimpleQueue[_Ticket] = queue.SimpleQueue()
+        self._ended: deque[tuple[Job, Callable[[Any], None], Any]] = deque()
+        self._called = False  # whether the reactor thread has been called to what has ended
         self._busy = 0
         self._held: Counter[str] = Counter()
         # Daemons: what hangs on a socket at the very end must not keep the process alive past its five seconds.
@@ -95,14 +97,14 @@ class Workers:
         while self._tickets.get() is _Ticket.JOB:
             job = self._next()
             if self._clock() > job.expires:
-                self._deliver(self._finish, job, job.failed, GivenUp())
+                self._end(job, job.failed, GivenUp())
                 continue
             try:
                 result = job.work()
             except BaseException as fault:  # noqa: BLE001 - the outermost edge of the thread: it must live on
-                self._deliver(self._finish, job, job.failed, fault)
+                self._end(job, job.failed, fault)
             else:
-                self._deliver(self._finish, job, job.done, result)
+                self._end(job, job.done, result)
 
     def _next(self) -> Job:
         """Return a job; whoever holds a ticket finds one, though not always at the first look."""
@@ -112,6 +114,22 @@ class Workers:
                     return jobs.popleft()
                 except IndexError:
                     continue
+
+    def _end(self, job: Job, call: Callable[[Any], None], result: Any) -> None:  # noqa: ANN401 - as the job's own
+        """Hand a result over. One call serves all that have ended by the time it comes."""
+        self._ended.append((job, call, result))
+        if not self._called:
+            self._called = True
+            self._deliver(self._finish_all)
+
+    def _finish_all(self) -> None:
+        self._called = False  # first of all: what ends from here on calls again, perhaps for nothing
+        try:
+            while self._ended:
+                self._finish(*self._ended.popleft())
+        except BaseException:  # a bug costs the one result, not those behind it
+            self._deliver(self._finish_all)
+            raise
 
     def _finish(self, job: Job, call: Callable[[Any], None], result: Any) -> None:  # noqa: ANN401 - as the job's own
         self._busy -= 1

@@ -1,8 +1,7 @@
 """Owns the login's side of the tables: `login.ports.Ledger` on a database."""
 
 import hashlib
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -49,15 +48,19 @@ class Ledger:
 
     def standing(self, subject: str, place: str, when: float) -> Standing:
         """Return the person's tokens at `when` and failures, and those of the place; nothing for a stranger."""
-        with _opening():
+        try:
             return self._database.read(
                 lambda connection: standing.standing(connection, self._keys, subject, place, when)
             )
+        except SealBroken as broken:
+            raise Unavailable("master key", str(broken)) from None
 
     def stock(self, public_ids: Collection[str], when: float) -> tuple[YubiKey, ...]:
         """Return the active, valid YubiKeys of these public ids that belong to nobody yet."""
-        with _opening():
+        try:
             return self._database.read(lambda connection: standing.stock(connection, self._keys, public_ids, when))
+        except SealBroken as broken:
+            raise Unavailable("master key", str(broken)) from None
 
     def repeated(self, failure: Failure, client: str, when: float) -> bool:
         """Tell whether the person's last failure was this one, from this client, and still counts for it."""
@@ -160,14 +163,6 @@ class Ledger:
         if isinstance(failure, Miss):
             miss = replace(failure, place=journal.storable(failure.place), name=journal.storable(failure.name))
             places.count(connection, miss, self._keys.digest(miss.place, miss.name.encode()), record.when)
-
-
-@contextmanager
-def _opening() -> Iterator[None]:
-    try:
-        yield
-    except SealBroken as broken:
-        raise Unavailable("master key", str(broken)) from None
 
 
 def _end(connection: Connection, answered: bytes | None) -> bool:

@@ -38,7 +38,7 @@ class Prepared:
         return connection.execute(self._statement, values).rowcount
 
     def _run(self, connection: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
         try:
             return driver.execute(self._sql, {**self._defaults, **values})
         except sqlite3.Error as error:

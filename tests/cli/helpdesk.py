@@ -20,6 +20,9 @@ from radius2fa.store.upgrade import upgrade
 from tests.servers.slapd import ADMIN, ADMIN_PASSWORD, PEOPLE, Slapd
 
 _CONFIGURATION = """\
+[server]
+status_socket = "status.sock"
+
 [store]
 url = "sqlite:///{folder}/radius2fa.db"
 key_file = "master.key"
@@ -46,6 +49,7 @@ class Helpdesk:
 
     def __init__(self, folder: Path, slapd: Slapd) -> None:
         self.config = folder / "radius2fa.toml"
+        self.socket = folder / "status.sock"
         self.config.write_text(
             _CONFIGURATION.format(folder=folder, port=slapd.port, admin=ADMIN, password=ADMIN_PASSWORD, base=PEOPLE)
         )

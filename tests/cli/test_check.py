@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 
 from radius2fa.cli.check import exit_code
-from radius2fa.cli.examine import address, clock, groups, holder, kernel_synchronised, server, unbound
-from radius2fa.cli.opening import CONFIG, open_settings
+from radius2fa.cli.examine import address, clock, holder, kernel_synchronised, unbound
 from radius2fa.cli.verdict import Check, Verdict
 from radius2fa.config.model import Listen
-from radius2fa.directory.inspect import ServerReport, Step
 from tests.cli.files import SECRET, command, configured
-from tests.servers.slapd import GROUPS, Slapd, group_dn, group_ldif, person_dn, person_ldif
+from tests.servers.faulty_ldap import FaultyLdap, entries
+from tests.servers.slapd import Slapd, person_ldif
 
 NOON = 1_782_000_000.0  # in 2026
-DAY = 86400.0
 
 
 def found(config: Path, *options: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -105,41 +103,6 @@ def test_an_end_in_the_past_is_a_warning(tmp_path: Path) -> None:
     assert (code, checks[f"{config}:17"]["verdict"]) == (0, "warning")
 
 
-def policy_of(*groups: str) -> str:
-    return f'[[policy]]\nname = "staff"\ngroups = {json.dumps(groups)}\n'
-
-
-def test_a_group_that_is_not_in_the_directory_is_a_warning_with_its_policy(tmp_path: Path) -> None:
-    seed = person_ldif("alice", "wonderland") + "\n" + group_ldif("staff", person_dn("alice"))
-    there, missing = f"CN=Staff, {GROUPS}", group_dn("stuff")
-    with Slapd(seed=seed) as slapd:
-        code, checks = found(configured(tmp_path, url=slapd.uri, more=policy_of(there, missing)))
-    assert code == 0
-    assert checks[f"{slapd.uri} groups"]["verdict"] == "ok"
-    assert {subject: check for subject, check in checks.items() if subject.startswith("group ")} == {
-        f"group {missing}": {
-            "subject": f"group {missing}",
-            "verdict": "warning",
-            "message": "no such group can be read: noSuchObject (32)",
-            "remedy": "Correct the DN in policy 'staff', or let the service account read the group.",
-        }
-    }
-
-
-def test_groups_are_not_looked_for_in_a_directory_that_does_not_answer(tmp_path: Path) -> None:
-    config = configured(tmp_path, more=policy_of(group_dn("staff")))
-    code, checks = found(config)
-    assert code == 69
-    assert [subject for subject in checks if subject.startswith("group ")] == []
-
-
-def test_a_directory_that_goes_away_meanwhile_is_unavailable(tmp_path: Path) -> None:
-    CONFIG.set(configured(tmp_path, more=policy_of(group_dn("staff"))))
-    (check,) = groups(open_settings())
-    assert (check.subject, check.verdict) == (f"group {group_dn('staff')}", Verdict.UNAVAILABLE)
-    assert "127.0.0.1:1" in check.message
-
-
 def test_right_reply_attributes_are_no_fault(tmp_path: Path) -> None:
     config = configured(tmp_path, more='[[policy]]\nname = "staff"\nreply = { Filter-Id = ["a", "b"] }\n')
     assert found(config, "--offline")[0] == 0
@@ -216,18 +179,6 @@ def test_a_certificate_authority_without_a_certificate_is_a_fault(tmp_path: Path
 )
 def test_what_has_to_be_changed_counts_before_what_is_unavailable(verdicts: list[Verdict], code: int) -> None:
     assert exit_code(verdicts) == code
-
-
-def test_a_certificate_that_ends_soon_is_a_warning() -> None:
-    def of(days: float) -> list[Check]:
-        step = Step("tls", ok=True, detail="verified", expires=NOON + days * DAY)
-        return list(server(ServerReport("ldaps://dc1", (step,)), NOON))
-
-    assert [check.verdict for check in of(21.5)] == [Verdict.OK]
-    assert [(check.verdict, check.message) for check in of(20.5)] == [
-        (Verdict.OK, "verified"),
-        (Verdict.WARNING, "expires in 20 days"),
-    ]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -344,3 +295,19 @@ def test_a_kernel_that_does_not_tell_is_no_fault() -> None:
 
 def test_this_kernel_is_asked() -> None:
     assert kernel_synchronised() in {True, False, None}
+
+
+def test_json_is_ascii_whatever_the_directory_says(tmp_path: Path) -> None:
+    """A terminal takes U+009B for the begin of a command, and U+202E turns the direction of writing."""
+    with FaultyLdap() as server:
+        server.on_search = entries(("uid=\u009b2J\u202e,dc=example,dc=org", {"entryUUID": [b"one"], "uid": [b"alice"]}))
+        done = command(configured(tmp_path, url=server.uri), "check", "--json")
+    assert "\\u009b2J\\u202e" in done.stdout
+    assert done.stdout.isascii()
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_name_that_is_no_utf_8_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+    done = command(configured(tmp_path), "check", "--user", "al\udcffce", *options)
+    assert done.exit_code == 64
+    assert "--user: the name is not UTF-8" in done.stderr

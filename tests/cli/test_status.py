@@ -1,14 +1,26 @@
+import json
 import re
+import socket
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
+from threading import Event
 from typing import Any
 
+import pytest
+
+from radius2fa.cli import running
+from radius2fa.cli.running import NoAnswer, Running, ask
 from radius2fa.cli.status import status_of
 from radius2fa.login.lockout import LockoutRules, place_rules
 from radius2fa.login.ports import Failure, Miss, Record, Result
 from radius2fa.login.reason import Reason
 from tests.cli.helpdesk import Helpdesk
 from tests.cli.tokens import add, add_yubikey
+from tests.servers.another_user import another_user, open_folder
 from tests.servers.slapd import Slapd
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+"
@@ -31,6 +43,7 @@ def seconds_until(moment: str) -> float:
 
 def test_where_nothing_is_in_force_that_is_said(desk: Helpdesk) -> None:
     assert re.fullmatch(
+        rf"No server is running here \(nothing answers at {desk.socket}\)\n\n"
         rf"As of {TIME}\n\n"
         r"Bypasses in force: the password alone is enough\nnone\n\n"
         r"Kept out by failures\nnone\n\n"
@@ -43,6 +56,7 @@ def test_where_nothing_is_in_force_that_is_said(desk: Helpdesk) -> None:
     known = desk.knows("status")
     assert -60 < seconds_until(known.pop("at")) <= 0
     assert known == {
+        "server": None,
         "bypasses": [],
         "kept_out": [],
         "blocked_places": [],
@@ -143,3 +157,170 @@ def test_the_logins_of_the_last_hour_are_counted_by_their_ends(desk: Helpdesk) -
         {"result": "accept", "reason": None, "count": 1},
         {"result": "reject", "reason": "wrong-code", "count": 2},
     ]
+
+
+ANSWER = {
+    "version": "9.8.7",
+    "process": 4711,
+    "started": "2026-01-01T00:00:00+00:00",
+    "directories": [
+        {
+            "name": "staff",
+            "driver": "ldap3",
+            "lookups": {"remembered": 3, "capacity": 10000, "limit_seconds": 60.0, "hits": 20, "misses": 5},
+            "servers": [
+                {"url": "ldaps://one.example.org", "state": "well", "since": "2026-01-01T00:00:00+00:00", "cause": ""},
+                {
+                    "url": "ldaps://two.example.org",
+                    "state": "failed",
+                    "since": "2026-01-01T00:01:00+00:00",
+                    "cause": "connection refused\x1b[2J",
+                },
+            ],
+        },
+        {
+            "name": "guests",
+            "driver": "libldap",
+            "lookups": {"remembered": 0, "capacity": 10000, "limit_seconds": 0.5, "hits": 0, "misses": 7},
+            "servers": [],
+        },
+    ],
+}
+
+
+@contextmanager
+def answering(path: Path, octets: bytes, *, close: bool = True, pace: float = 0) -> Iterator[None]:
+    """Somebody who listens at the path, and tells whoever comes these octets, with a `pace` one in so many seconds."""
+    ended = Event()
+
+    def serve() -> None:
+        with listening.accept()[0] as connection:
+            if pace:
+                with suppress(OSError):  # until nobody listens any more
+                    for octet in octets:
+                        connection.sendall(bytes([octet]))
+                        ended.wait(pace)
+                return
+            connection.sendall(octets)
+            if not close:
+                ended.wait(10)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening, ThreadPoolExecutor(1) as thread:
+        listening.bind(str(path))
+        listening.listen()
+        served = thread.submit(serve)
+        yield
+        ended.set()
+        served.result(10)
+
+
+def line_with(shown: str, *cells: str) -> bool:
+    return re.search(rf"^{' +'.join(map(re.escape, cells))} *$", shown, re.MULTILINE) is not None
+
+
+@pytest.mark.usefixtures("in_auckland")
+def test_the_running_server_is_shown_above_the_rest(desk: Helpdesk) -> None:
+    with answering(desk.socket, json.dumps(ANSWER).encode()):
+        shown = desk.says("status")
+    first, _, rest = shown.partition("\n")
+    assert first == "The server is running: version 9.8.7, process 4711, since 2026-01-01 13:00:00 NZDT"
+    lookups, servers, others = (rest.index(each) for each in ("\nDirectory look-ups", "\nDirectory servers", "\nAs of"))
+    assert 0 == lookups < servers < others
+    assert line_with(shown, "Directory", "Driver", "From memory", "Asked for", "Remembered", "At most", "For")
+    assert line_with(shown, "staff", "ldap3", "20", "5", "3", "10000", "60 s")
+    assert line_with(shown, "guests", "libldap", "0", "7", "0", "10000", "0.5 s")
+    assert line_with(shown, "staff", "ldaps://one.example.org", "well", "2026-01-01 13:00:00 NZDT")
+    failed = ("staff", "ldaps://two.example.org", "failed", "2026-01-01 13:01:00 NZDT", r"connection refused\x1b[2J")
+    assert line_with(shown, *failed)
+
+
+def test_programs_get_the_servers_answer_as_it_came(desk: Helpdesk) -> None:
+    answer = ANSWER | {"of a later version": [1, 2]}
+    with answering(desk.socket, json.dumps(answer).encode()):
+        assert desk.knows("status")["server"] == answer
+
+
+def test_a_server_of_another_version_is_understood_as_far_as_possible(desk: Helpdesk) -> None:
+    answer = {"version": "9", "process": 1, "started": "2026-01-01T00:00:00Z", "more": ["unknown"]}
+    with answering(desk.socket, json.dumps(answer).encode()):
+        shown = desk.says("status")
+    assert "\nDirectory look-ups\nnone\n\nDirectory servers\nnone\n\nAs of " in shown
+
+
+def test_that_one_may_not_ask_is_told() -> None:
+    with open_folder() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(folder / "status.sock"))
+        listening.listen()
+        (folder / "status.sock").chmod(0o600)
+        with another_user(folder / "status.sock"):
+            answer = ask(folder / "status.sock")
+    assert answer == NoAnswer(
+        f"A running server answers root and its own user only (no permission for {folder}/status.sock)"
+    )
+
+
+def test_a_socket_that_was_left_behind_is_no_server(desk: Helpdesk) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as killed:
+        killed.bind(str(desk.socket))
+    assert desk.says("status").startswith(f"No server is running here (nothing answers at {desk.socket})\n")
+    assert desk.knows("status")["server"] is None
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"[" * 100_000,
+        b"{}",
+        b'{"version": "9", "process": 1, "started": "yesterday"}',
+        json.dumps(ANSWER).encode()[:-1],
+        json.dumps(ANSWER | {"started": "0001-01-01T00:00:00+14:00"}).encode(),
+        json.dumps(ANSWER | {"started": "9999-12-31T23:59:59-12:00"}).encode(),
+        json.dumps(ANSWER).encode()[:-1] + b', "more": ' + b"1" * 5000 + b"}",
+    ],
+    ids=["nothing", "http", "brackets", "empty", "no date", "half", "first year", "last year", "digits"],
+)
+def test_what_answers_something_else_is_no_server_of_radius2fa(desk: Helpdesk, octets: bytes) -> None:
+    with answering(desk.socket, octets):
+        assert desk.says("status").startswith(f"What answers at {desk.socket} is no server of radius2fa\n")
+
+
+def test_who_never_comes_to_an_end_is_given_up(desk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PATIENCE", 0.05)
+    with answering(desk.socket, b'{"version": ', close=False):
+        assert ask(desk.socket) == NoAnswer(f"The server did not answer (at {desk.socket}: timed out)")
+
+
+def test_who_tells_an_octet_at_a_time_is_given_up_no_later(desk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PATIENCE", 0.1)
+    with answering(desk.socket, b" " * 100, pace=0.02):
+        assert ask(desk.socket) == NoAnswer(f"The server did not answer (at {desk.socket}: timed out)")
+
+
+def test_an_endless_answer_is_not_read_to_its_end(desk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LONGEST", 1000)
+    with answering(desk.socket, json.dumps(ANSWER).encode() + b" " * 100_000, close=False):
+        assert isinstance(ask(desk.socket), Running)
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_told(tmp_path: Path) -> None:
+    path = tmp_path / ("s" * 108)
+    assert ask(path) == NoAnswer(f"The server did not answer (at {path}: AF_UNIX path too long)")
+
+
+def test_two_seconds_are_waited() -> None:
+    assert running.PATIENCE == 2.0
+
+
+def test_where_the_socket_is_switched_off_that_is_said(desk: Helpdesk) -> None:
+    desk.config.write_text(desk.config.read_text().replace('"status.sock"', '""'))
+    assert desk.says("status").startswith("A running server is not asked (status_socket is empty)\n\nAs of ")
+
+
+def test_the_server_is_shown_though_the_database_is_gone(desk: Helpdesk) -> None:
+    desk.config.write_text(desk.config.read_text().replace("/radius2fa.db", "/none/radius2fa.db"))
+    with answering(desk.socket, json.dumps(ANSWER).encode()):
+        result = desk.run("status")
+    assert result.stdout.startswith("The server is running: version 9.8.7")
+    assert result.exit_code != 0

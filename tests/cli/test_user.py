@@ -58,6 +58,7 @@ def test_somebody_without_a_history_is_shown(desk: Helpdesk, slapd: Slapd) -> No
         "name": "alice",
         "subject": slapd.entry_uuid("alice"),
         "dn": "uid=alice,ou=people,dc=example,dc=org",
+        "directory": "main",
         "failures": {"count": 0, "locked": False, "blocked_until": None},
         "bypass_until": None,
         "recovery_codes_left": 0,
@@ -145,7 +146,8 @@ def test_somebody_who_has_left_the_directory_is_still_known(desk: Helpdesk, slap
         "Entry            none any more: they have left the directory",
         f"Id               {subject}",
     ]
-    assert desk.knows("user", "show", "carol")["dn"] is None
+    shown = desk.knows("user", "show", "carol")
+    assert (shown["dn"], shown["directory"]) == (None, None)
 
 
 @pytest.mark.parametrize("command", ["show", "unlock"])

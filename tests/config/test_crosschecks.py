@@ -42,11 +42,6 @@ def test_a_client_with_a_fault_of_its_own_is_still_known_to_policies(tmp_path: P
     assert [key for key, _ in faults_of(tmp_path, text)] == ["client[1].code"]
 
 
-def test_a_second_directory_is_a_fault(tmp_path: Path) -> None:
-    faults = faults_of(tmp_path, VALID + DIRECTORY)
-    assert faults == [("directory[2]", "is a second directory; this version asks exactly one")]
-
-
 @pytest.mark.parametrize("password", ["", 'bind_password = ""\n'])
 def test_a_bind_dn_without_a_password_is_a_fault(tmp_path: Path, password: str) -> None:
     faults = faults_of(tmp_path, f'{DIRECTORY}bind_dn = "cn=r"\n{password}{CLIENT}')

@@ -145,6 +145,26 @@ def test_dictionaries_are_files_beside_the_configuration(tmp_path: Path) -> None
     assert settings.server.dictionaries == (tmp_path / "site.dict", elsewhere)
 
 
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("", "/run/radius2fa/status.sock"),
+        ('status_socket = "/elsewhere/sock"', "/elsewhere/sock"),
+        ('status_socket = "run/sock"', "{folder}/run/sock"),
+        ('status_socket = ""', None),
+    ],
+)
+def test_the_status_socket_is_a_path_or_switched_off(tmp_path: Path, written: str, path: str | None) -> None:
+    settings = reading_of(tmp_path, f"[server]\n{written}\n{VALID}").settings
+    assert settings is not None
+    assert settings.server.status_socket == (path and Path(path.format(folder=tmp_path)))
+
+
+def test_the_status_socket_is_a_text(tmp_path: Path) -> None:
+    faults = faults_of(tmp_path, f"[server]\nstatus_socket = false\n{VALID}")
+    assert faults == [("server.status_socket", "must be the name of a file")]
+
+
 def test_one_dictionary_is_a_list_too(tmp_path: Path) -> None:
     faults = faults_of(tmp_path, f'[server]\ndictionaries = "site.dict"\n{VALID}')
     assert faults == [("server.dictionaries", "must be a list")]

@@ -67,11 +67,22 @@ def test_other_forms_of_a_network_are_refused_with_what_was_meant(tmp_path: Path
     assert (fault.key, fault.remedy) == ("client[1].addresses[1]", remedy)
 
 
-@pytest.mark.parametrize("url", ["ldap://ldap.example.org", "ldaps://[2001:db8::1]:3269", "ldap://localhost:389/"])
-def test_urls_of_directories_hold_scheme_host_and_port(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("ldap://ldap.example.org", "ldap://ldap.example.org"),
+        ("ldaps://[2001:db8::1]:3269", "ldaps://[2001:db8::1]:3269"),
+        ("ldap://localhost:389/", "ldap://localhost:389"),
+        ("ldapi:///", "ldapi:///"),
+        ("ldapi://%2Frun%2Fslapd%2Fldapi", "ldapi://%2Frun%2Fslapd%2Fldapi"),
+        ("ldap+srv://ad.example.org/", "ldap+srv://ad.example.org"),
+        ("ldaps+srv://_ldap._tcp.dc._msdcs.ad.example.org", "ldaps+srv://_ldap._tcp.dc._msdcs.ad.example.org"),
+    ],
+)
+def test_urls_of_directories_hold_scheme_host_and_port(tmp_path: Path, url: str, kept: str) -> None:
     settings = reading_of(tmp_path, VALID.replace("ldaps://ldap.example.org", url)).settings
     assert settings is not None
-    assert settings.directory[0].urls == (url.rstrip("/"),)
+    assert settings.directory[0].urls == (kept,)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +95,21 @@ def test_urls_of_directories_hold_scheme_host_and_port(tmp_path: Path, url: str)
         ("ldap://[::1", "is not the URL of an LDAP server"),
         ("ldap://cn=x:secret@ldap.example.org", "holds more than scheme, host and port"),
         ("ldap://ldap.example.org/dc=example", "holds more than scheme, host and port"),
+        ("ldap://ldap.example.org:0", "is not the URL of an LDAP server"),
+        ("ldap://[fe80::1%eth0]:389", "has a % in its host"),
+        ("ldap://ldap%2Eexample.org", "has a % in its host"),
+        ("ldap://[2001:db8::1]example.org", "is not the URL of an LDAP server"),
+        ("ldap://ldap\\u0000.example.org", "holds a space, or a character that prints nothing"),
+        ("ldap://ldap.\\nexample.org", "holds a space, or a character that prints nothing"),
+        ("ldap://ldap.example.org ldap://two.example.org", "holds a space, or a character that prints nothing"),
+        ("ldap://ldap.\\u200bexample.org", "holds a space, or a character that prints nothing"),
+        ("ldapi:///run/slapd/ldapi", "has slashes in the path of its socket"),
+        ("ldapi://slapd", "holds no absolute path of at most 107 octets"),
+        ("ldap+srv://ad.example.org:389", "has a port, but that is what DNS tells"),
+        ("ldap+srv://cn=x:secret@ad.example.org", "holds more than scheme, host and port"),
+        ("ldap+srv://192.0.2.1", "has no domain that DNS could be asked for"),
+        ("ldap+srv://_ldap._tcp", "has no domain behind the labels that begin with an underscore"),
+        ("ldap+srv://_ldaps._tcp.example.org", "asks for servers that begin with TLS"),
     ],
 )
 def test_other_urls_of_directories_are_refused(tmp_path: Path, url: str, message: str) -> None:

@@ -62,7 +62,7 @@ def test_the_sample_as_it_is_lacks_nothing_but_the_secret(tmp_path: Path) -> Non
 def test_the_sample_with_every_line_in_use_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "radius2fa.toml"
     path.touch(0o600)
-    for name in ("directory.password", "database.password"):
+    for name in ("directory.password", "database.password", "ldap-client.pem", "ldap-client.key"):
         (tmp_path / name).touch(0o600)
         (tmp_path / name).write_text("x9ZsVw2LqPbT\n")
     path.write_text(

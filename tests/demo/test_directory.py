@@ -184,7 +184,7 @@ def directory(port: int) -> Iterator[LdapDirectory]:
 
 def test_radius2fa_finds_a_person(directory: LdapDirectory) -> None:
     assert directory.find("ALICE", time.monotonic() + 10) == Entry(
-        subject="11111111-0000-4000-8000-000000000001", dn=ALICE, name="alice", typed="ALICE"
+        subject="11111111-0000-4000-8000-000000000001", dn=ALICE, name="alice", typed="ALICE", directory="main"
     )
     assert directory.find("mallory", time.monotonic() + 10) is NotFound.UNKNOWN
 

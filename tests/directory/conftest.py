@@ -14,6 +14,8 @@ from tests.servers.samba import Samba
 from tests.servers.slapd import ADMIN, ADMIN_PASSWORD, SUFFIX, Slapd
 from tests.servers.tls import Authority
 
+DRIVERS = ("ldap3", "libldap")
+
 
 class Clock:
     """Monotonic seconds, which can be put forward."""
@@ -34,12 +36,15 @@ class Clock:
 
 
 class Tools:
-    """What most tests need."""
+    """What most tests need, over one driver."""
 
-    @staticmethod
-    def settings(*urls: str, ca_file: Path | None = None, **others: object) -> Directory:
+    def __init__(self, driver: str = "ldap3") -> None:
+        self._driver = driver
+
+    def settings(self, *urls: str, ca_file: Path | None = None, **others: object) -> Directory:
         """Settings for a slapd's administrator; without `ca_file` in the clear, and with short time-outs."""
         values: dict[str, object] = {
+            "driver": self._driver,
             "urls": urls,
             "base": SUFFIX,
             "ca_file": ca_file,
@@ -50,8 +55,7 @@ class Tools:
         }
         return Directory.model_validate(values)
 
-    @classmethod
-    def settings_of(cls, samba: Samba, **others: object) -> Directory:
+    def settings_of(self, samba: Samba, **others: object) -> Directory:
         """Settings for the administrator of an Active Directory, with StartTLS."""
         values: dict[str, object] = {
             "ca_file": samba.ca_file,
@@ -69,7 +73,7 @@ class Tools:
             "timeout": 4.0,
             **others,
         }
-        return cls.settings(samba.uri, **values)  # type: ignore[arg-type]
+        return self.settings(samba.uri, **values)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -80,6 +84,15 @@ def clock() -> Clock:
 @pytest.fixture
 def tools() -> Tools:
     return Tools()
+
+
+@pytest.fixture(params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    """The library that carries LDAP, as the key `driver` names it: a test that takes this is run over each.
+
+    So is every test of a module that has `tools` made from it.
+    """
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,12 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
+def tools(driver: str) -> Tools:
+    """Settings over each driver."""
+    return Tools(driver)
+
+
+@pytest.fixture
 def uid() -> str:
     """A name that nobody has yet: the server is shared."""
     return f"windows{next(_numbers)}"
@@ -78,6 +84,7 @@ def test_the_object_guid_stays_through_a_rename_and_a_move(samba: Samba, opened:
 STATES: tuple[tuple[Callable[[Samba, str], None], BindResult], ...] = (
     (Samba.disable, BindResult.ACCOUNT_DISABLED),
     (Samba.expire, BindResult.ACCOUNT_EXPIRED),
+    (Samba.age_password, BindResult.PASSWORD_EXPIRED),
     (Samba.must_change, BindResult.PASSWORD_MUST_CHANGE),
     (Samba.keep_out, BindResult.NOT_NOW),
 )
@@ -124,12 +131,13 @@ def test_nested_groups_are_climbed_by_us_or_by_the_server(
     assert known(opened(**rule), uid, clock).groups == expected
 
 
+@pytest.mark.parametrize("rule", [{}, {"group_filter": IN_CHAIN, "nested_groups": False}])
 def test_the_primary_group_is_among_the_groups_and_so_are_those_above_it(
-    samba: Samba, opened: Open, clock: Clock, uid: str
+    samba: Samba, opened: Open, clock: Clock, uid: str, rule: dict[str, object]
 ) -> None:
     """Domain Users has nobody as its member whose primary group it is, and is itself in Users."""
     samba.add_person(uid, "password")
-    groups = known(opened(group_base=SUFFIX), uid, clock).groups
+    groups = known(opened(group_base=SUFFIX, **rule), uid, clock).groups
     assert groups == {"cn=domain users,cn=users,dc=example,dc=org", "cn=users,cn=builtin,dc=example,dc=org"}
 
 

@@ -51,12 +51,15 @@ class World:
         return self.directory.bind(entry, password, self.clock.soon())
 
 
-@pytest.fixture(params=["fake", "slapd", "samba"])
-def world(request: pytest.FixtureRequest, clock: Clock, tools: Tools) -> Iterator[World]:
+@pytest.fixture(params=["fake", "slapd-ldap3", "slapd-libldap", "samba-ldap3", "samba-libldap"])
+def world(request: pytest.FixtureRequest, clock: Clock) -> Iterator[World]:
+    """Every server, over every driver."""
     if request.param == "fake":
         yield _over_the_fake(clock)
         return
-    server: Slapd | Samba = request.getfixturevalue(request.param)
+    name, driver = request.param.split("-")
+    server: Slapd | Samba = request.getfixturevalue(name)
+    tools = Tools(driver)
     if isinstance(server, Samba):
         directory = LdapDirectory(tools.settings_of(server), clock, WANTED)
         yield _over_samba(server, directory, clock)
@@ -185,7 +188,7 @@ def test_one_person_s_password_is_not_another_s(world: World, uid: str) -> None:
     assert world.bind(world.known(f"{uid}x"), b"second") is BindResult.OK
 
 
-@pytest.mark.parametrize("world", ["fake", "slapd"], indirect=True)
+@pytest.mark.parametrize("world", ["fake", "slapd-ldap3", "slapd-libldap"], indirect=True)
 @pytest.mark.parametrize("name", ['say "no"', "a,b=c+d", "back\\slash", "a*b"])
 def test_a_name_may_hold_what_active_directory_forbids(world: World, name: str) -> None:
     _a_person_can_have_a_name(world, name)

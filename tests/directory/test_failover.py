@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Iterator
+from queue import SimpleQueue
 
 import pytest
 
 from radius2fa.directory.ldap import LdapDirectory
+from radius2fa.directory.servers import ServerChange
 from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
 from tests.directory.conftest import Clock, Tools
 from tests.servers.faulty_ldap import (
@@ -21,6 +23,7 @@ from tests.servers.faulty_ldap import (
 )
 from tests.servers.slapd import Slapd, free_port, person_dn, person_ldif
 
+News = SimpleQueue[ServerChange]
 ALICE = Entry("1b4e28ba-2fa1-11d2-883f-0016d3cca427", person_dn("alice"), "alice", "alice", directory="main")
 FOUND = entries((ALICE.dn, {"entryUUID": [ALICE.subject.encode()], "uid": [b"alice"]}))
 
@@ -34,9 +37,18 @@ def second() -> Iterator[FaultyLdap]:
 
 
 @pytest.fixture
-def directory(faulty: FaultyLdap, second: FaultyLdap, clock: Clock, tools: Tools) -> Iterator[LdapDirectory]:
-    """Over a first server, and a second one that is well. Nothing is remembered."""
-    made = LdapDirectory(tools.settings(faulty.uri, second.uri, timeout=0.3, cache_seconds=0), clock)
+def news() -> News:
+    return News()
+
+
+@pytest.fixture
+def directory(
+    faulty: FaultyLdap, second: FaultyLdap, clock: Clock, tools: Tools, news: News
+) -> Iterator[LdapDirectory]:
+    """Over a first server, and a second one that is well. Nothing is remembered; changes are `news`."""
+    settings = tools.settings(faulty.uri, second.uri, timeout=0.3, cache_seconds=0)
+    made = LdapDirectory(settings, clock)
+    made.observe(news.put)
     yield made
     made.close()
 
@@ -99,6 +111,7 @@ def test_a_bind_that_was_sent_is_not_sent_to_another_server(
 ) -> None:
     """A wrong password would count twice; the next login goes to the second server at once."""
     faulty.on_bind = answer
+    faulty.on_service_bind = hang_up  # no probe finds it well again
     with pytest.raises(Unavailable):
         directory.bind(ALICE, b"password", clock.soon())
     assert (len(faulty.binds), len(second.binds)) == (1, 0)
@@ -114,19 +127,47 @@ def test_a_wrong_password_is_never_tried_on_another_server(
     assert (len(faulty.binds), second.binds) == (1, [])
 
 
-def test_a_server_that_failed_is_passed_over_for_10_seconds_and_then_preferred_again(
-    faulty: FaultyLdap, second: FaultyLdap, directory: LdapDirectory, clock: Clock
+def test_a_server_that_failed_is_asked_by_no_login_until_a_probe_has_found_it_well(
+    faulty: FaultyLdap, second: FaultyLdap, directory: LdapDirectory, clock: Clock, news: News
 ) -> None:
-    faulty.on_search = hang_up
-    assert directory.find("alice", clock.soon()) == ALICE
+    faulty.on_service_bind = hang_up
+    for _ in range(3):
+        assert directory.find("alice", clock.soon()) == ALICE
+        assert directory.bind(ALICE, b"password", clock.soon()) is BindResult.OK
+    assert (len(second.searches), len(second.binds), faulty.binds) == (3, 3, [])
+    cause = "the server closed the connection"
+    assert news.get(timeout=5) == ServerChange("main", faulty.uri, well=False, cause=cause)
+    assert [(state.url, state.well) for state in directory.figures().servers] == [
+        (faulty.uri, False),
+        (second.uri, True),
+    ]
+
     faulty.on_search = FOUND
-    connections = faulty.connections
-    clock.advance(9)
+    faulty.on_service_bind = result("bindResponse", 0)
+
+    assert news.get(timeout=5) == ServerChange("main", faulty.uri, well=True, cause=cause)
     assert directory.find("alice", clock.soon()) == ALICE
-    assert (faulty.connections, len(second.searches)) == (connections, 2)
-    clock.advance(2)
-    assert directory.find("alice", clock.soon()) == ALICE
-    assert (faulty.connections, len(second.searches)) == (connections + 1, 2)
+    assert directory.bind(ALICE, b"password", clock.soon()) is BindResult.OK
+    assert (len(second.searches), len(second.binds), len(faulty.binds)) == (3, 3, 1), "it is preferred again"
+
+
+def test_a_server_that_answers_probes_and_fails_logins_is_tried_less_and_less(
+    faulty: FaultyLdap, directory: LdapDirectory, clock: Clock, news: News
+) -> None:
+    """It takes the service account, and no user: each time that it is back costs somebody a login."""
+    faulty.on_search = FOUND
+    faulty.on_bind = hang_up
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            directory.bind(ALICE, b"password", clock.soon())
+        assert news.get(timeout=5).well is False
+        for _ in range(20):
+            if directory.figures().servers[0].well:
+                break
+            assert directory.bind(ALICE, b"password", clock.soon()) is BindResult.OK
+        clock.advance(30)
+        assert news.get(timeout=5).well is True
+    assert len(faulty.binds) == 3
 
 
 def test_kept_connections_are_used_again(faulty: FaultyLdap, directory: LdapDirectory, clock: Clock) -> None:
@@ -198,13 +239,25 @@ def test_nothing_is_asked_after_the_deadline(
     assert (faulty.connections, second.connections) == (0, 0)
 
 
-def test_a_deadline_that_passes_on_a_kept_connection_is_kept(
+def test_nothing_is_asked_of_a_kept_connection_after_the_deadline(
     faulty: FaultyLdap, directory: LdapDirectory, clock: Clock
 ) -> None:
     directory.bind(ALICE, b"password", clock.soon())
-    with pytest.raises(Unavailable, match="no answer in time"):
+    with pytest.raises(Unavailable, match="no time left"):
         directory.bind(ALICE, b"password", clock())
     assert len(faulty.binds) == 1
+
+
+def test_a_server_is_not_blamed_for_a_login_that_left_it_no_time(
+    faulty: FaultyLdap, directory: LdapDirectory, clock: Clock, news: News
+) -> None:
+    faulty.on_bind = silence
+    with pytest.raises(Unavailable, match="no answer in time"):
+        directory.bind(ALICE, b"password", clock.soon(0.05))
+    assert ([state.well for state in directory.figures().servers], news.empty()) == ([True, True], True)
+    with pytest.raises(Unavailable, match="no answer in time"):
+        directory.bind(ALICE, b"password", clock.soon(0.2))
+    assert news.get(timeout=5).well is False
 
 
 def test_a_deadline_shorter_than_the_time_outs_is_kept(

@@ -1,4 +1,4 @@
-"""The administrator's guide as tests read it: its fenced blocks, the commands and links in it, its headings."""
+"""The administrator's guide as tests read it: its fenced blocks, the commands and links in it, headings, tables."""
 
 import re
 import shlex
@@ -21,6 +21,7 @@ _CODE = re.compile(r"`([^`]+)`")
 _COMMAND = re.compile(r"(?:.*\| *)?radius2fa ")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 _BETWEEN_COMMANDS = frozenset("();<>|&")  # what shlex keeps apart as punctuation
 
 
@@ -92,6 +93,18 @@ def anchors(page: Path) -> list[str]:
     """The anchors that forges make of a page's headings: small letters, hyphens for spaces, no punctuation."""
     headings = (_LINK.sub("", heading).lower() for heading in _HEADING.findall(_prose(page)))
     return [re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings]
+
+
+def rows(page: Path, heading: str, first: str) -> list[list[str]]:
+    """The rows, as their cells, of all tables below a heading whose own first cell is `first`."""
+    level, text = re.findall(rf"^(#+) {re.escape(heading)}$(.*)", page.read_text(), re.MULTILINE | re.DOTALL)[0]
+    section = re.split(rf"^#{{1,{len(level)}}} ", text, flags=re.MULTILINE)[0]
+    tables = [[_cells(line) for line in table.splitlines()] for table in _TABLE.findall(section)]
+    return [row for table in tables if table[0][0] == first for row in table[2:]]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
 def _blocks_of(page: Path) -> Iterator[Block]:

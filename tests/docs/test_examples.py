@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +15,16 @@ import typer
 
 from radius2fa.cli.main import app
 from radius2fa.config.load import read
+from radius2fa.directory.directories import Directories
 from radius2fa.login.reason import Reason
+from radius2fa.radius.packet import Drop
+from radius2fa.server.drops import Silence
 from radius2fa.server.replies import replies
 from tests.cli.helpdesk import Helpdesk
 from tests.config.files import DIRECTORY, SECRET
-from tests.docs.pages import DOCS, Block, Command, Link, anchors, blocks, commands, links
+from tests.docs.pages import DOCS, ROOT, Block, Command, Link, anchors, blocks, commands, links, rows
 from tests.servers.slapd import Slapd, person_ldif
+from tests.servers.tls import Authority
 
 FILES = blocks("csv", "xml")
 
@@ -38,7 +43,7 @@ def desk(tmp_path: Path, slapd: Slapd) -> Helpdesk:
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
-def test_a_configuration_is_valid_and_its_attributes_can_be_sent(block: Block, tmp_path: Path) -> None:
+def test_a_configuration_is_valid_and_can_be_put_to_use(block: Block, tmp_path: Path) -> None:
     config = tmp_path / "radius2fa.toml"
     config.touch(0o600)
     text = block.text.replace("/etc/radius2fa/", f"{tmp_path}/")
@@ -49,6 +54,7 @@ def test_a_configuration_is_valid_and_its_attributes_can_be_sent(block: Block, t
     assert (reading.faults, reading.warnings) == ((), ())
     assert reading.settings is not None
     assert replies(reading.settings).faults == ()
+    Directories.of(reading.settings, time.monotonic).close()  # its filters, URLs and certificates are looked at here
 
 
 @pytest.mark.parametrize("block", [file for file in FILES if "rejected" not in file.name], ids=str)
@@ -90,10 +96,33 @@ def test_a_link_leads_somewhere(link: Link) -> None:
     assert not anchor or anchor in anchors(target)
 
 
-def test_the_helpdesk_finds_every_reason_and_no_other() -> None:
-    page = (DOCS / "lost-tokens.md").read_text().partition("## Why a login was refused")[2]
-    firsts = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
-    assert sorted(re.findall(r"`([^`]+)`", " ".join(firsts))) == sorted(Reason)
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [("lost-tokens.md", "Why a login was refused"), ("troubleshooting.md", "Reasons")],
+)
+def test_every_reason_is_explained_and_no_other(page: str, heading: str) -> None:
+    firsts = " ".join(row[0] for row in rows(DOCS / page, heading, "reason"))
+    assert sorted(re.findall(r"`([^`]+)`", firsts)) == sorted(Reason)
+
+
+def test_every_silence_is_explained_and_no_word_that_the_log_does_not_have() -> None:
+    firsts = {row[0] for row in rows(DOCS / "troubleshooting.md", "Silence", "`why`")} - {"no line at all"}
+    named = {first.strip("`") for first in firsts}
+    assert {*Silence} <= named <= {*Silence, *Drop}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        row[0]
+        for heading, first in (("Silence", "detail"), ("Nobody has this name", "it says"))
+        for row in rows(DOCS / "troubleshooting.md", heading, first)
+    ],
+)
+def test_what_is_quoted_in_troubleshooting_is_what_the_program_says(words: str) -> None:
+    """Each part of it between the places where something else stands every time."""
+    sources = "".join(file.read_text() for file in sorted((ROOT / "radius2fa").rglob("*.py")))
+    assert [part for part in words.strip("`").split("…") if part.strip(" :") not in sources] == []
 
 
 def completed(text: str) -> str:
@@ -111,16 +140,32 @@ def completed(text: str) -> str:
 
 
 def write_files_beside(folder: Path, given: dict[str, Any]) -> None:
-    """Write the dictionaries of the pages, and what the keys of an example name with `_file`."""
+    """Write the dictionaries of the pages, and what the keys of an example name: secrets, and certificates."""
     for block in blocks("text"):
         if block.name:
             (folder / block.name).write_text(block.text)
+    certificates = certificates_in(folder)
     sections = [section for each in given.values() for section in (each if isinstance(each, list) else [each])]
     for section in sections:
         for key, value in section.items():
-            if key.endswith("_file"):
-                (folder / value).touch(0o600)
-                (folder / value).write_text(SECRET)
+            if key in certificates:
+                write_secretly(folder / value, certificates[key])
+            elif key.endswith("_file"):
+                write_secretly(folder / value, SECRET)
+
+
+def certificates_in(folder: Path) -> dict[str, str]:
+    """What the keys of a directory name for TLS: an authority, and a certificate of ours with its key."""
+    authority = Authority(folder)
+    ours = authority.good()
+    files = {"ca_file": authority.ca_file, "client_certificate": ours.certificate, "client_key": ours.key}
+    return {key: file.read_text() for key, file in files.items()}
+
+
+def write_secretly(file: Path, text: str) -> None:
+    """Write what nobody else may read."""
+    file.touch(0o600)
+    file.write_text(text)
 
 
 def imported(block: Block, desk: Helpdesk, folder: Path) -> tuple[int, int, list[str]]:

@@ -18,7 +18,11 @@ from radius2fa.store.seal import KeyRing, new_key_text
 from radius2fa.store.upgrade import upgrade
 
 NAMES = count()
-PEOPLE = {"alice": Entry("id-a", "uid=alice", "Alice", "alice"), "twins": NotFound.AMBIGUOUS}
+PEOPLE = {
+    "alice": Entry("id-a", "uid=alice", "Alice", "alice"),
+    "twins": NotFound.AMBIGUOUS,
+    "moved": NotFound.REFERRAL,
+}
 
 
 @pytest.fixture
@@ -108,13 +112,16 @@ def test_a_serial_number_of_another_token_is_rejected(store: Store) -> None:
 
 def test_an_owner_whom_the_directory_does_not_know_is_rejected_and_asked_for_once(store: Store) -> None:
     run = Run(store)
-    tally = run.of(found(1, "A1", "zoe"), found(2, "A2", "zoe"), found(3, "A3", "twins"), found(4, "A4", "alice"))
-    assert tally.added == 1
+    tally = run.of(found(1, "A1", "zoe"), found(2, "A2", "zoe"), found(3, "A3", "twins"), found(4, "A4", "moved"))
+    run.of(found(5, "A5", "alice"))
     assert {reason: group.lines for reason, group in tally.reasons.items()} == {
         "the directory does not know the owner: correct the name, or leave it out for the stock": [1, 2],
         "several entries of the directory have the owner's name: correct the name, or leave it out for the stock": [3],
+        "the directory only refers to another server for the owner: correct the name, or leave it out for the stock": [
+            4
+        ],
     }
-    assert run.asked == ["zoe", "twins", "alice"]
+    assert run.asked == ["zoe", "twins", "moved", "alice"]
 
 
 def test_a_person_gets_as_many_tokens_as_one_may_have(store: Store) -> None:

@@ -26,7 +26,7 @@ class _Person:
 
 
 class FakeDirectory:
-    """`login.ports.Directory` over people who were added. `binds` counts; `down` makes everything Unavailable."""
+    """One directory, of people who were added. `binds` counts; `down` makes everything Unavailable."""
 
     def __init__(self) -> None:
         self.binds = 0
@@ -99,6 +99,19 @@ class FakeDirectory:
     def _check(self) -> None:
         if self.down:
             raise Unavailable("directory", "it is down")
+
+
+@dataclass(frozen=True, slots=True)
+class ForAnyClient:
+    """`login.ports.Directory` over one fake, whichever client asks."""
+
+    directory: FakeDirectory
+
+    def find(self, name: str, client: str | None, deadline: float) -> Entry | NotFound:  # noqa: ARG002 - whichever
+        return self.directory.find(name, deadline)
+
+    def bind(self, entry: Entry, password: bytes, deadline: float) -> BindResult:
+        return self.directory.bind(entry, password, deadline)
 
 
 def _matching(name: str) -> str:

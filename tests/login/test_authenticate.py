@@ -8,10 +8,10 @@ import pytest
 from radius2fa.login.attempt import Accept, Attempt, Challenge, CodeMode, Outcome, Reject
 from radius2fa.login.authenticate import turn_away
 from radius2fa.login.policy import Rule
-from radius2fa.login.ports import BindResult, Entry, Result, Unavailable
+from radius2fa.login.ports import BindResult, Entry, NotFound, Result, Unavailable
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token
-from tests.fakes.directory import FakeDirectory
+from tests.fakes.directory import FakeDirectory, ForAnyClient
 from tests.fakes.ledger import FakeLedger
 from tests.login.world import CODE, CODES, KEY, NOW, PASSWORD, World
 
@@ -122,6 +122,14 @@ def test_a_user_without_a_token_is_refused_with_any_digits(world: World) -> None
 def test_a_name_that_several_have_is_refused(world: World) -> None:
     world.directory.add("alice", b"another")
     assert world.type(PASSWORD + CODE) == Reject(Reason.AMBIGUOUS_NAME)
+
+
+def test_a_name_for_which_the_directory_refers_elsewhere_is_refused_and_counted_against_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.directory, "find", lambda _name, _deadline: NotFound.REFERRAL)
+    assert world.type(PASSWORD + CODE) == Reject(Reason.ENTRY_IS_REFERRAL)
+    assert (world.directory.binds, world.failures) == (0, 0)
 
 
 def test_another_spelling_of_the_name_is_the_same_person(world: World) -> None:
@@ -411,12 +419,27 @@ def test_failures_on_the_way_refuse_the_right_guess_at_the_last_moment(world: Wo
 
     slow = Slow()
     slow.add("alice", PASSWORD, subject=world.alice)
-    world.house = replace(world.house, directory=slow)
+    world.house = replace(world.house, directory=ForAnyClient(slow))
     assert world.type(PASSWORD + CODE) == Reject(Reason.LOCKED_OUT)
     assert world.standing(world.alice).tokens[0].counter == 0
 
 
 # --- the rest
+
+
+def test_a_person_is_looked_up_for_the_client_that_asks(world: World) -> None:
+    """A site may let the users of a client come from some of its directories only."""
+    asked = []
+
+    class Noting(ForAnyClient):
+        def find(self, name: str, client: str | None, deadline: float) -> Entry | NotFound:
+            asked.append((name, client, deadline))
+            return super().find(name, client, deadline)
+
+    world.house = replace(world.house, directory=Noting(world.directory))
+    world.type(PASSWORD + CODE)
+    world.type(PASSWORD + CODE, name="bob", client="switch")
+    assert asked == [("alice", "vpn", 99.0), ("bob", "switch", 99.0)]
 
 
 def test_the_first_policy_that_matches_is_named_in_the_accept(world: World) -> None:

@@ -13,7 +13,7 @@ from radius2fa.login.policy import Rule, Rules
 from radius2fa.login.ports import Standing
 from radius2fa.otp.token import Kind, Token
 from radius2fa.otp.verify import Windows
-from tests.fakes.directory import FakeDirectory
+from tests.fakes.directory import FakeDirectory, ForAnyClient
 from tests.fakes.ledger import FakeLedger
 
 KEY = bytes.fromhex("3132333435363738393031323334353637383930")
@@ -43,7 +43,7 @@ class World:
         self._random = itertools.count(1)
         self._ids = itertools.count(1)
         self.house = House(
-            directory=self.directory,
+            directory=ForAnyClient(self.directory),
             ledger=self.ledger,
             random=lambda size: next(self._random).to_bytes(size),
             windows=Windows(totp=1, totp_resync=20, hotp=10, hotp_resync=100, resync_seconds=300),

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from radius2fa.config.model import Log
+from radius2fa.directory.servers import ServerChange
 from radius2fa.login.ports import Result
 from radius2fa.login.reason import Reason
 from radius2fa.server.login import Login
-from radius2fa.server.logs import log_logins, open_log
+from radius2fa.server.logs import log_changes, log_logins, open_log
 from radius2fa.traced import traced
 
 
@@ -84,6 +85,17 @@ def test_no_name_can_inject_a_line_or_steer_a_terminal(format_: str, name: str) 
     assert text.count("\n") == 1
     assert text.endswith("\n")
     assert [character for character in text[:-1] if not character.isprintable()] == []
+
+
+def test_a_directory_server_that_goes_out_or_is_back_is_one_line() -> None:
+    stream = io.StringIO()
+    tell = log_changes(open_log(Log(format="json"), stream))
+    tell(ServerChange("corp", "ldap://one", well=False, cause="no answer in time"))
+    tell(ServerChange("corp", "ldap://one", well=True, cause=""))
+    out, back = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (out["level"], out["event"], out["url"]) == ("warning", "directory server failed", "ldap://one")
+    assert (out["directory"], out["why"]) == ("corp", "no answer in time")
+    assert (back["level"], back["event"], back["url"]) == ("info", "directory server back", "ldap://one")
 
 
 def test_levels_below_the_configured_one_are_silent() -> None:

@@ -31,7 +31,7 @@ from radius2fa.server.login import Login
 from radius2fa.server.logs import open_log
 from radius2fa.server.port import AccessPort, Patience
 from radius2fa.server.workers import Workers
-from tests.fakes.directory import FakeDirectory
+from tests.fakes.directory import FakeDirectory, ForAnyClient
 from tests.fakes.ledger import FakeLedger
 from tests.radius.wire import SECRET, Asked, access_request, check_reply, request, status_server
 
@@ -102,7 +102,7 @@ class Desk:
             ),
             rules={name: ClientRules(name, CodeMode.EITHER) for name in ("vpn", "wiki")},
             house=House(
-                self.directory,
+                ForAnyClient(self.directory),
                 self.ledger,
                 lambda size: bytes(range(size)),
                 Windows(),
@@ -134,9 +134,10 @@ class Desk:
         self.port.receive(self.wire, octets, (host, port), [(0, 8, b"local")])  # type: ignore[arg-type]
 
     def work(self) -> None:
-        """Let one job come back from its thread."""
-        call, args = self.reactor.mailbox.get(timeout=5)
-        call(*args)
+        """Let all jobs come back from their thread."""
+        while self.workers.busy:
+            call, args = self.reactor.mailbox.get(timeout=5)
+            call(*args)
 
     def login(self, asked: Asked) -> None:
         self.send(asked.octets)
@@ -341,7 +342,7 @@ def test_a_bug_is_silence_told_without_what_was_typed(desk: Desk) -> None:
 
         find = desk.directory.find  # type: ignore[assignment]
 
-    desk.port._house = replace(desk.port._house, directory=Buggy())
+    desk.port._house = replace(desk.port._house, directory=ForAnyClient(Buggy()))
     desk.login(access_request(b"alice", GOOD))
     assert desk.wire.sent == []
     assert desk.drops == {("internal-error", "vpn"): 1}

@@ -22,7 +22,7 @@ from radius2fa.server.wiring import answers, client_rules, house, lockout_rules,
 from radius2fa.store.engine import open_store
 from radius2fa.store.seal import KeyRing, new_key_text
 from radius2fa.store.upgrade import upgrade
-from tests.fakes.directory import FakeDirectory
+from tests.fakes.directory import FakeDirectory, ForAnyClient
 from tests.server.configured import a_client, policy, settings
 
 
@@ -118,7 +118,7 @@ def test_the_decision_is_made_by_what_is_configured(tmp_path: Path) -> None:
     store_settings = Store(url=f"sqlite:///{tmp_path}/radius2fa.db")
     upgrade(store_settings, lambda *_: None)
     keyring = KeyRing.parse(new_key_text(os.urandom))
-    directory = FakeDirectory()
+    directory = ForAnyClient(FakeDirectory())
     with closing(open_store(store_settings, keyring, threads=1, clock=time.monotonic, random=os.urandom)) as store:
         made = house(configured, store, directory)
         assert (made.directory, made.ledger) == (directory, store.ledger)

@@ -22,7 +22,8 @@ class Desk:
         self.calls.put((call, args))
 
     def finish(self, count: int) -> None:
-        for _ in range(count):
+        awaited = len(self.results) + count
+        while len(self.results) < awaited:
             call, args = self.calls.get(timeout=LIMIT)
             call(*args)
 
@@ -74,6 +75,34 @@ def test_an_exception_arrives_and_the_thread_lives_on(desk: Desk, single: Worker
     single.submit(desk.job(lambda: "next"))
     desk.finish(2)
     assert desk.results == [fault, "next"]
+
+
+def test_one_call_serves_all_that_has_ended(desk: Desk, single: Workers) -> None:
+    second = threading.Event()
+    single.submit(desk.job(lambda: "first"))
+    call, args = desk.calls.get(timeout=LIMIT)
+    single.submit(desk.job(lambda: "second"))
+    single.submit(desk.job(second.set))  # begins when the second has been handed over
+    assert second.wait(LIMIT)
+    call(*args)
+    assert desk.results[:2] == ["first", "second"]
+    single.submit(desk.job(lambda: "fourth"))
+    desk.finish(4 - len(desk.results))
+    assert desk.results == ["first", "second", None, "fourth"]
+
+
+def test_a_bug_in_the_reactor_thread_costs_one_result_and_none_behind_it(desk: Desk, single: Workers) -> None:
+    go = held(desk, single)
+    single.submit(Job("vpn", urgent=False, expires=200.0, work=int, done=lambda _: 1 / 0, failed=desk.results.append))
+    behind = threading.Event()
+    single.submit(desk.job(lambda: "behind"))
+    single.submit(desk.job(behind.set, client="other"))
+    go.set()
+    assert behind.wait(LIMIT)
+    with pytest.raises(ZeroDivisionError):
+        desk.finish(3)
+    desk.finish(2)
+    assert desk.results == ["held", "behind", None]
 
 
 def test_what_carries_a_state_goes_first(desk: Desk, single: Workers) -> None:

@@ -73,7 +73,7 @@ class Program:
             return
         where: Section = {"url": f"sqlite:///{self.database}", "key_file": str(self.key_file)}
         sections: list[tuple[str, Section]] = [
-            ("[server]", {"listen": ["127.0.0.1:0", "[::1]:0"], **(server or {})}),
+            ("[server]", {"listen": ["127.0.0.1:0", "[::1]:0"], "status_socket": "status.sock", **(server or {})}),
             ("[store]", {**where, **(store or {})}),
             ("[log]", {"format": "json", "level": level}),
             ("[[directory]]", directory),

@@ -37,6 +37,23 @@ NORMAL_ACCOUNT = 0x200  # userAccountControl ([MS-ADTS] 2.2.16)
 ACCOUNT_DISABLED = 0x2
 LONG_AGO = "116444736000000000"  # 1970-01-01 in the 100 nanoseconds since 1601 that Windows counts
 
+# For Debian's own Python, which has Samba's library. The control says that pwdLastSet is not Samba's to choose.
+_AGE_PASSWORD = """
+import sys
+from ldb import FLAG_MOD_REPLACE, Dn, Message, MessageElement
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.samdb import SamDB
+
+settings, database, dn = sys.argv[1:]
+lp = LoadParm()
+lp.load(settings)
+samdb = SamDB(database, session_info=system_session(), lp=lp)
+change = Message(Dn(samdb, dn))
+change["pwdLastSet"] = MessageElement("116444736000000000", FLAG_MOD_REPLACE, "pwdLastSet")
+samdb.modify(change, controls=["local_oid:1.3.6.1.4.1.7165.4.3.20:0"])
+"""
+
 _CONFIGURATION = """\
 [global]
 netbios name = DC1
@@ -159,6 +176,12 @@ class Samba:
     def must_change(self, name: str) -> None:
         """Let a password have to be changed at the next logon."""
         self.modify(person_dn(name), ("pwdLastSet", "0"))
+
+    def age_password(self, name: str) -> None:
+        """Let a password be one of long ago, which only whoever opens the database itself can do."""
+        arguments = [str(self._folder / "etc/smb.conf"), str(self._folder / "private/sam.ldb"), person_dn(name)]
+        done = subprocess.run(["/usr/bin/python3", "-c", _AGE_PASSWORD, *arguments], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
 
     def keep_out(self, name: str) -> None:
         """Let there be no hour of the week at which somebody may log on."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
+from urllib.parse import quote
 
 import pytest
 
@@ -105,8 +106,8 @@ class Slapd:
     """A slapd with the suffix dc=example,dc=org and people below ou=people. Use as a context manager.
 
     `seed` is LDIF that is loaded before the start (fast: thousands of people). `certificate` switches TLS on: ldaps and
-    StartTLS. `extra` are lines of slapd.conf for the server as a whole, `limits` those for the database; `log` tells
-    whether operations are logged.
+    StartTLS; `asks_for_certificate` demands one of every client, from the same authority. `extra` are lines of
+    slapd.conf for the server as a whole, `limits` those for the database; `log` tells whether operations are logged.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Slapd:
         tls: bool = False,
         certificate: Certificate | None = None,
         authority: Authority | None = None,
+        asks_for_certificate: bool = False,
         extra: str = "",
         limits: str = "",
         log: bool = True,
@@ -132,6 +134,8 @@ class Slapd:
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
         self.port, self.tls_port = free_port(), free_port()
+        if asks_for_certificate:
+            extra += "\nTLSVerifyClient demand"
         self._configure(extra, limits)
         self.load(_BASE + "\n" + seed)
 
@@ -144,6 +148,11 @@ class Slapd:
     def ldaps_uri(self) -> str:
         """`ldaps://`, likewise."""
         return f"ldaps://localhost:{self.tls_port}"
+
+    @property
+    def ldapi_uri(self) -> str:
+        """`ldapi://`, by a socket in its folder."""
+        return f"ldapi://{quote(str(self._folder / 'ldapi'), safe='')}"
 
     @property
     def ca_file(self) -> Path | None:
@@ -171,7 +180,7 @@ class Slapd:
 
     def start(self) -> None:
         """Start, or start again on the same ports, and return when it answers."""
-        urls = f"ldap://127.0.0.1:{self.port} ldap://[::1]:{self.port}"
+        urls = f"ldap://127.0.0.1:{self.port} ldap://[::1]:{self.port} {self.ldapi_uri}"
         if self._certificate:
             urls += f" ldaps://127.0.0.1:{self.tls_port} ldaps://[::1]:{self.tls_port}"
         level = "stats" if self._log else "0"

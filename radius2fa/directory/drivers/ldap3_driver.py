@@ -9,6 +9,7 @@ import math
 import ssl
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPSessionTerminatedByServerError
@@ -28,7 +29,7 @@ from radius2fa.directory.endpoint import Endpoint
 from radius2fa.directory.link import LONGEST_IDLE, Broken, Dialling
 from radius2fa.directory.resolve import resolve
 from radius2fa.directory.terms import Found, Result, Search
-from radius2fa.directory.tls import client_context
+from radius2fa.directory.tls import client_context, doubts
 
 _FAREWELL = 0.05  # seconds, which are needed only where the socket's buffer is full
 
@@ -40,6 +41,7 @@ class Ldap3Driver:
         """Read the certificates. Raises ValueError naming the key of a file that is unusable."""
         self._dialling = dialling
         self._context = client_context(dialling.tls)
+        self._doubts = doubts(dialling.tls)
 
     def connect(self, endpoint: Endpoint, deadline: float) -> "Ldap3Connection":
         """Connect to the first of the server's addresses that answers. Raises Broken when none does in time."""
@@ -54,7 +56,7 @@ class Ldap3Driver:
             except Broken as broken:
                 cause = broken.cause
             else:
-                return Ldap3Connection(opened, dialling, self._context)
+                return Ldap3Connection(opened, dialling, self._context, self._doubts)
         raise Broken(cause, sent=False)
 
 
@@ -65,9 +67,12 @@ class Ldap3Connection:
     as the connection's own, and every message of an answer is seen, where `bind` looks at the last result alone.
     """
 
-    def __init__(self, opened: ldap3.Connection, dialling: Dialling, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, opened: ldap3.Connection, dialling: Dialling, context: ssl.SSLContext, doubts_of_tls: str = ""
+    ) -> None:
         """Take over a connection that ldap3 has opened. An answer takes `dialling.timeout` seconds at most."""
         self._context = context
+        self._doubts = doubts_of_tls
         self._start_tls = dialling.start_tls
         self._wire = Wire(opened.socket, dialling.clock, dialling.longest_answer)
         self._ldap = opened
@@ -102,6 +107,8 @@ class Ldap3Connection:
         """Begin TLS as the configuration says. Raises Broken when there is none; only StartTLS has been sent then."""
         deadline = min(deadline, self._clock() + self._timeout)
         try:
+            if endpoint.path:
+                return  # what is said over a socket of this machine crosses no network
             if endpoint.tls:
                 self._wrap(endpoint.host, deadline)
             elif self._start_tls:
@@ -121,7 +128,7 @@ class Ldap3Connection:
 
     def _wrap(self, host: str, deadline: float) -> None:
         self._wire.begin(deadline)
-        self._wire.secure(self._context, host)
+        self._wire.secure(self._context, host, self._doubts)
 
     def certificate(self) -> bytes | None:
         """Return the server's certificate (DER), None without TLS."""
@@ -166,10 +173,14 @@ def _read(operation: Operation, others: list[Mapping[str, Any]], last: Mapping[s
 
 
 def _connected(address: str, port: int, connect_timeout: float, timeout: float) -> ldap3.Connection:
-    """Return a connection to one address: ldap3 would try all that a name has, each for the whole time-out."""
+    """Return a connection to one address: ldap3 would try all that a name has, each for the whole time-out.
+
+    An address that is a path is that of a socket of this machine.
+    """
+    host = f"ldapi://{quote(address, safe='')}" if address.startswith("/") else address
     opened = ldap3.Connection(
         # TLS is begun by us: ldap3's own check of the host name fails on addresses from Python 3.12 on.
-        ldap3.Server(address, port, get_info=ldap3.NONE, connect_timeout=connect_timeout, allowed_referral_hosts=[]),
+        ldap3.Server(host, port, get_info=ldap3.NONE, connect_timeout=connect_timeout, allowed_referral_hosts=[]),
         client_strategy=ldap3.SYNC,  # ASYNC and REUSABLE look for an answer every 50 ms
         auto_bind=ldap3.AUTO_BIND_NONE,
         auto_referrals=False,

@@ -56,7 +56,9 @@ def bind_operation_of(dn: str, password: bytes) -> Operation:
 
 def external_bind_operation() -> Operation:
     """Return a bind as whom the transport knows us (RFC 4422 appendix A)."""
-    return Operation("bindRequest", bind_operation(3, SASL, sasl_mechanism="EXTERNAL"), "bindResponse")
+    # Empty credentials ask for no other identity. Without any, slapd asks for them, and the bind is not over.
+    request = bind_operation(3, SASL, sasl_mechanism="EXTERNAL", sasl_credentials=b"")
+    return Operation("bindRequest", request, "bindResponse")
 
 
 def search_operation_of(search: Search) -> Operation:

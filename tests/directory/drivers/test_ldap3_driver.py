@@ -8,7 +8,6 @@ import resource
 import socket
 import ssl
 import threading
-import types
 import warnings
 from collections.abc import Iterator
 from subprocess import run
@@ -26,7 +25,9 @@ from radius2fa.directory.terms import Result, Scope, Search
 from radius2fa.directory.tls import Tls
 from radius2fa.login.ports import BindResult
 from tests.directory.conftest import Clock
-from tests.servers.faulty_ldap import INVALID_CREDENTIALS, Answer, FaultyLdap, entries, in_turn, octets, result, silence
+from tests.directory.drivers.messages import answer_with_control, integer, long_form, notice_of_disconnection
+from tests.directory.drivers.reached import reachable
+from tests.servers.faulty_ldap import INVALID_CREDENTIALS, FaultyLdap, entries, in_turn, octets, result, silence
 from tests.servers.slapd import Slapd, person_dn
 
 PASSWORD = b"user-Pa55"
@@ -99,19 +100,6 @@ def test_a_dn_is_sent_as_the_directory_gave_it(faulty: FaultyLdap, connection: L
 # Secrets
 
 
-def reachable(root: object) -> Iterator[object]:
-    """Everything that an object leads to, but not through modules, classes and functions."""
-    seen: set[int] = set()
-    left = [root]
-    while left:
-        thing = left.pop()
-        if id(thing) in seen or isinstance(thing, types.ModuleType | types.FunctionType | types.FrameType | type):
-            continue
-        seen.add(id(thing))
-        yield thing
-        left += gc.get_referents(thing)
-
-
 @pytest.mark.parametrize("code", [0, INVALID_CREDENTIALS, 4711])
 def test_no_password_stays_in_a_connection_or_its_request(
     faulty: FaultyLdap, connection: Ldap3Connection, clock: Clock, code: int
@@ -168,11 +156,8 @@ def test_an_endless_answer_is_given_up(
 
 
 def test_a_notice_of_disconnection_is_a_farewell(faulty: FaultyLdap, connection: Ldap3Connection, clock: Clock) -> None:
-    """RFC 4511 section 4.4.1: an extended response to message 0, with this name."""
-    name = b"1.3.6.1.4.1.1466.20036"
-    body = bytes.fromhex("0a013404000400") + b"\x8a" + bytes([len(name)]) + name
-    notice = b"\x02\x01\x00\x78" + bytes([len(body)]) + body
-    faulty.on_search = octets(b"0" + bytes([len(notice)]) + notice)
+    """RFC 4511 section 4.4.1."""
+    faulty.on_search = octets(notice_of_disconnection())
     with pytest.raises(Broken, match="the server takes leave"):
         connection.search(SEARCH, clock.soon())
 
@@ -202,16 +187,6 @@ def test_a_dn_that_is_no_utf_8_is_no_answer(faulty: FaultyLdap, connection: Ldap
 # Octets that servers do send
 
 
-def long_form(tag: int, *parts: bytes) -> bytes:
-    """An element whose length takes four octets, as Active Directory always writes it."""
-    value = b"".join(parts)
-    return bytes([tag, 0x84]) + len(value).to_bytes(4, "big") + value
-
-
-def integer(number: int) -> bytes:
-    return b"\x02\x04" + number.to_bytes(4, "big")
-
-
 def test_the_long_lengths_of_active_directory_are_read(
     faulty: FaultyLdap, connection: Ldap3Connection, clock: Clock
 ) -> None:
@@ -237,14 +212,6 @@ def test_a_control_that_nobody_asked_for_is_passed_by(
     controls = long_form(0xA0, long_form(0x30, name, b"\x04\x0586400"))
     faulty.on_bind = lambda message_id: long_form(0x30, integer(message_id), body, controls)
     assert connection.bind("cn=x", PASSWORD, clock.soon()) == Result(0, "")
-
-
-def answer_with_control(code: int, octets_of_value: bytes) -> Answer:
-    """A bind's result with a password policy control, whose value may be anything."""
-    body = bytes([0x61, 7, 0x0A, 1, code, 4, 0, 4, 0])
-    name = b"\x04\x191.3.6.1.4.1.42.2.27.8.5.1"
-    controls = long_form(0xA0, long_form(0x30, name, long_form(0x04, octets_of_value)))
-    return lambda message_id: long_form(0x30, integer(message_id), body, controls)
 
 
 @pytest.mark.parametrize("broken", [b"", b"\x30", b"\x30\x03\x81\x01", b"\x04\x03\x81\x01\x02", b"\xff" * 9])

@@ -1,0 +1,155 @@
+"""Owns one connection to one server, whose messages libldap makes and reads: how a request is exchanged for its answer.
+
+It costs about a quarter of the CPU time that ldap3 does. The socket, its deadlines and TLS are the same: see `wire`.
+"""
+
+import contextlib
+import socket
+import ssl
+from dataclasses import replace
+
+from radius2fa.directory.drivers.libldap_codec import BIND, ENTRY, REFERENCE, SEARCH_DONE, Codec
+from radius2fa.directory.drivers.start_tls import ask_for_tls
+from radius2fa.directory.drivers.wire import Wire
+from radius2fa.directory.endpoint import Endpoint
+from radius2fa.directory.link import LONGEST_IDLE, Broken, Dialling
+from radius2fa.directory.resolve import resolve
+from radius2fa.directory.terms import Found, Result, Search
+from radius2fa.directory.tls import client_context, doubts
+
+_LOT = 16384  # octets, as many as TLS has in one record
+_FAREWELL = 0.05  # seconds, which are needed only where the socket's buffer is full
+
+
+class LibldapDriver:
+    """Opens connections whose messages libldap makes and reads. The context of TLS is made once, for all of them."""
+
+    def __init__(self, dialling: Dialling) -> None:
+        """Read the certificates. Raises ValueError naming the key of a file that is unusable."""
+        self._dialling = dialling
+        self._context = client_context(dialling.tls)
+        self._doubts = doubts(dialling.tls)
+
+    def connect(self, endpoint: Endpoint, deadline: float) -> "LibldapConnection":
+        """Connect to the first of the server's addresses that answers. Raises Broken when none does in time."""
+        dialling = self._dialling
+        fault = Broken("no time left", sent=False)
+        for address in resolve(endpoint):
+            left = min(dialling.connect_timeout, deadline - dialling.clock())
+            if left <= 0:
+                break
+            try:
+                opened = _connected(endpoint, address, left)
+            except OSError as refused:
+                late = isinstance(refused, TimeoutError)
+                cause = "no connection in time" if late else f"no connection: {refused.strerror or refused}"
+                fault = Broken(cause, sent=False)
+            else:
+                return LibldapConnection(opened, dialling, self._context, self._doubts)
+        raise fault
+
+
+class LibldapConnection:
+    """One connection, as `link.Connection`."""
+
+    def __init__(
+        self, opened: socket.socket, dialling: Dialling, context: ssl.SSLContext, doubts_of_tls: str = ""
+    ) -> None:
+        """Take over a connected socket. An answer takes `dialling.timeout` seconds at most."""
+        self._context = context
+        self._doubts = doubts_of_tls
+        self._start_tls = dialling.start_tls
+        self._wire = Wire(opened, dialling.clock, dialling.longest_answer)
+        self._codec = Codec()
+        self._timeout = dialling.timeout
+        self._clock = dialling.clock
+        self._used = self._clock()
+
+    def bind(self, dn: str, password: bytes, deadline: float) -> Result:
+        """Exchange one bind for its result.
+
+        Raises:
+            Broken: when there is none.
+
+        """
+        self._begin(deadline)
+        self._codec.write_bind(dn, password)
+        return self._answer(BIND)[1]
+
+    def search(self, search: Search, deadline: float) -> tuple[list[Found], Result]:
+        """Exchange one search for the entries that were found, and the result. References elsewhere are not followed.
+
+        Raises:
+            Broken: when there is no result.
+
+        """
+        self._begin(deadline)
+        self._codec.write_search(search)
+        return self._answer(SEARCH_DONE)
+
+    def bind_external(self, deadline: float) -> Result:
+        """Exchange one bind as whom the transport knows us for its result. Raises Broken when there is none."""
+        self._begin(deadline)
+        self._codec.write_external_bind()
+        return self._answer(BIND)[1]
+
+    def secure(self, endpoint: Endpoint, deadline: float) -> None:
+        """Begin TLS as the configuration says. Raises Broken when there is none; only StartTLS has been sent then."""
+        if endpoint.path or not (endpoint.tls or self._start_tls):
+            return
+        deadline = min(deadline, self._clock() + self._timeout)
+        try:
+            self._wire.begin(deadline)
+            if not endpoint.tls:
+                ask_for_tls(self._wire)
+            self._wire.secure(self._context, endpoint.host, self._doubts)
+        except Broken as broken:
+            raise Broken(broken.cause, sent=False, late=broken.late) from broken
+
+    def certificate(self) -> bytes | None:
+        """Return the server's certificate (DER), None without TLS."""
+        return self._wire.certificate()
+
+    def usable(self) -> bool:
+        """Tell whether it may serve again: used lately, and silent since."""
+        return self._clock() - self._used <= LONGEST_IDLE and self._wire.silent()
+
+    def close(self) -> None:
+        """Take leave, as far as that needs no waiting, and close."""
+        self._wire.begin(self._clock() + _FAREWELL)
+        with contextlib.suppress(Broken):  # the other side sees the end anyway
+            self._wire.sendall(self._codec.farewell())
+        self._wire.close()
+
+    def _begin(self, deadline: float) -> None:
+        self._wire.begin(min(deadline, self._clock() + self._timeout))
+
+    def _answer(self, last: int) -> tuple[list[Found], Result]:
+        """Send what has been written, and read up to the message of the kind that ends the answer."""
+        self._wire.sendall(self._codec.taken())
+        found: list[Found] = []
+        referred = False
+        while True:
+            for message in self._codec.read(self._wire.recv(_LOT)):
+                if message.kind == last and message.result is not None and not self._codec.has_more():
+                    self._used = self._clock()
+                    return found, replace(message.result, referred=True) if referred else message.result
+                if last != SEARCH_DONE or message.kind not in (ENTRY, REFERENCE):
+                    raise Broken("an answer to another question", sent=True)
+                if message.found is not None:
+                    found.append(message.found)
+                referred = referred or message.kind == REFERENCE
+
+
+def _connected(endpoint: Endpoint, address: str, within: float) -> socket.socket:
+    """Return a socket that is connected to one address, which is a path where the endpoint has one."""
+    if not endpoint.path:
+        return socket.create_connection((address, endpoint.port), within)
+    opened = socket.socket(socket.AF_UNIX)
+    try:
+        opened.settimeout(within)
+        opened.connect(address)
+    except OSError:
+        opened.close()
+        raise
+    return opened
