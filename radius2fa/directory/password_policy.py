@@ -1,6 +1,6 @@
 """Owns the control in which a server says why it refuses a bind (draft-behera-ldap-password-policy)."""
 
-from collections.abc import Iterator
+from radius2fa.directory.ber import elements
 
 OID = "1.3.6.1.4.1.42.2.27.8.5.1"
 
@@ -14,27 +14,8 @@ def error_of(value: object) -> int | None:
     that are left, say nothing of this login.
     """
     try:
-        ((tag, parts),) = _elements(value if isinstance(value, bytes) else b"")
-        ((error,),) = [octets for each, octets in _elements(parts) if each == _ERROR]
+        ((tag, parts),) = elements(value if isinstance(value, bytes) else b"")
+        ((error,),) = [octets for each, octets in elements(parts) if each == _ERROR]
     except (ValueError, IndexError):
         return None
     return error if tag == _SEQUENCE else None
-
-
-def _elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the tag and value of each element, with a length that is told beforehand (RFC 4511 section 5.1).
-
-    Raises:
-        ValueError: when an element is cut off in its value.
-        IndexError: when it is cut off before.
-
-    """
-    while octets:
-        tag, size, start = octets[0], octets[1], 2
-        if size & 0x80:
-            start += size & 0x7F
-            size = int.from_bytes(octets[2:start])
-        if len(octets) < start + size:
-            raise ValueError
-        yield tag, octets[start : start + size]
-        octets = octets[start + size :]

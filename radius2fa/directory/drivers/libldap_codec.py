@@ -20,8 +20,8 @@ from pyasn1.codec.ber.decoder import decode
 from pyasn1.error import PyAsn1Error
 
 from radius2fa.directory import password_policy
+from radius2fa.directory.ber import elements, operation_of, size_of
 from radius2fa.directory.diagnosis import REFERRAL
-from radius2fa.directory.drivers.ber import elements, operation_of, size_of
 from radius2fa.directory.link import Broken
 from radius2fa.directory.terms import Found, Result, Scope, Search
 
@@ -37,8 +37,7 @@ _OPTIONS = (
     (_ldap.OPT_PROTOCOL_VERSION, 3),
     (_ldap.OPT_REFERRALS, False),
     (_ldap.OPT_DEREF, _ldap.DEREF_NEVER),  # what is found is what the bind is made with
-    (_ldap.OPT_SIZELIMIT, 0),  # a search tells its own limits
-    (_ldap.OPT_TIMELIMIT, 0),
+    (_ldap.OPT_TIMELIMIT, 0),  # of a search that tells none
     (_ldap.OPT_TIMEOUT, 0),  # of calls that wait for their answer, see `write_external_bind`
     (_ldap.OPT_X_SASL_NOCANON, True),  # or it would ask DNS for the name of an address
 )

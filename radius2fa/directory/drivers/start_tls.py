@@ -3,8 +3,8 @@
 from ldap3.protocol.rfc4511 import LDAPMessage
 from pyasn1.codec.ber.decoder import decode
 
+from radius2fa.directory.ber import size_of
 from radius2fa.directory.diagnosis import SUCCESS
-from radius2fa.directory.drivers.ber import size_of
 from radius2fa.directory.drivers.wire import Wire
 from radius2fa.directory.link import Broken
 from radius2fa.directory.terms import Result

@@ -2,7 +2,7 @@
 
 import pytest
 
-from radius2fa.directory.drivers.ber import elements, operation_of, size_of
+from radius2fa.directory.ber import elements, operation_of, size_of
 
 SHORT = bytes.fromhex("300c 020105 61 07 0a0100 0400 0400".replace(" ", ""))
 LONG = bytes.fromhex("3084 00000013 0204 00000105 6184 00000007 0a0100 0400 0400".replace(" ", ""))
