@@ -15,14 +15,14 @@ from radius2fa.directory.entries import attributes_to_ask_for, entry_of, shown_n
 from radius2fa.directory.figures import DirectoryFigures
 from radius2fa.directory.filters import UserFilter, escaped, presence
 from radius2fa.directory.groups import Groups
-from radius2fa.directory.link import Broken, Connection, Dialling, Driver, dial
+from radius2fa.directory.link import Broken, Connection, Dialling, dial
 from radius2fa.directory.listing import LONGEST_PAGE, PATIENCE, listed
 from radius2fa.directory.lookups import Lookups
 from radius2fa.directory.names import bare_user
 from radius2fa.directory.pool import Pool
 from radius2fa.directory.prober import Prober
 from radius2fa.directory.servers import ServerChange, Servers, ServerState
-from radius2fa.directory.service import ServiceAccount
+from radius2fa.directory.service import ServiceAccount, dial_as
 from radius2fa.directory.terms import NO_ATTRIBUTES, Found, Result, Scope, Search
 from radius2fa.directory.tls import Tls
 from radius2fa.directory.wanted import NOTHING_MORE, Wanted
@@ -56,8 +56,8 @@ class LdapDirectory:
         driver = driver_of(settings.driver, dialling)
         patient = driver_of(settings.driver, replace(dialling, timeout=PATIENCE, longest_answer=LONGEST_PAGE))
         self._tell: Callable[[ServerChange], None] = lambda _change: None
-        self._dial_to_list = _as_service_account(service, patient)
-        self._dial_to_search = _as_service_account(service, driver)
+        self._dial_to_list = partial(dial_as, service, patient)
+        self._dial_to_search = partial(dial_as, service, driver)
         self._prober = Prober(self._probe)
         self._servers = Servers(
             endpoints_of(settings, clock),
@@ -223,21 +223,6 @@ def dialling_of(settings: Directory, clock: Callable[[], float]) -> Dialling:
     """Return how connections are opened under these settings."""
     tls = Tls(settings.ca_file, settings.client_certificate, settings.client_key, settings.tls_minimum)
     return Dialling(tls, settings.start_tls, settings.connect_timeout, settings.timeout, clock)
-
-
-def _as_service_account(service: ServiceAccount, driver: Driver) -> Callable[[Endpoint, float], Connection]:
-    """Return how a connection is opened that has the service account's rights."""
-
-    def dial_to_search(endpoint: Endpoint, deadline: float) -> Connection:
-        connection = dial(driver, endpoint, deadline)
-        try:
-            service.bind(connection, deadline)
-        except (Broken, Unavailable):
-            connection.close()
-            raise
-        return connection
-
-    return dial_to_search
 
 
 def base_search(settings: Directory) -> Search:

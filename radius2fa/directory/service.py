@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from radius2fa.config.model import Directory
 from radius2fa.directory.diagnosis import SUCCESS, verdict_of
-from radius2fa.directory.link import Broken, Connection
+from radius2fa.directory.endpoint import Endpoint
+from radius2fa.directory.link import Broken, Connection, Driver, dial
 from radius2fa.directory.terms import Result
 from radius2fa.login.ports import BindResult, Unavailable
 
@@ -74,3 +75,14 @@ class ServiceAccount:
         if self._external:
             return connection.bind_external(deadline)
         return connection.bind(self._dn, self._password, deadline)
+
+
+def dial_as(service: ServiceAccount, driver: Driver, endpoint: Endpoint, deadline: float) -> Connection:
+    """Open a connection that has the service account's rights. Raises Broken as `link.dial` does, Unavailable as `bind`."""
+    connection = dial(driver, endpoint, deadline)
+    try:
+        service.bind(connection, deadline)
+    except (Broken, Unavailable):
+        connection.close()
+        raise
+    return connection

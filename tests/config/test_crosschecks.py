@@ -42,22 +42,6 @@ def test_a_client_with_a_fault_of_its_own_is_still_known_to_policies(tmp_path: P
     assert [key for key, _ in faults_of(tmp_path, text)] == ["client[1].code"]
 
 
-@pytest.mark.parametrize("password", ["", 'bind_password = ""\n'])
-def test_a_bind_dn_without_a_password_is_a_fault(tmp_path: Path, password: str) -> None:
-    faults = faults_of(tmp_path, f'{DIRECTORY}bind_dn = "cn=r"\n{password}{CLIENT}')
-    assert [key for key, _ in faults] == ["directory[1].bind_dn"]
-
-
-def test_a_bind_password_without_a_dn_is_a_fault(tmp_path: Path) -> None:
-    faults = faults_of(tmp_path, f'{DIRECTORY}bind_password = "x"\n{CLIENT}')
-    assert faults == [("directory[1].bind_password", "has no bind_dn that it belongs to")]
-
-
-def test_a_ca_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
-    faults = faults_of(tmp_path, f'{DIRECTORY}ca_file = "ca.pem"\n{CLIENT}')
-    assert faults == [("directory[1].ca_file", f"there is no file {tmp_path / 'ca.pem'}")]
-
-
 def test_relaxing_both_protections_needs_the_key_that_is_called_insecure(tmp_path: Path) -> None:
     relaxed = VALID + "require_message_authenticator = false\n"
     assert faults_of(tmp_path, relaxed) == []
@@ -116,24 +100,6 @@ def test_what_needs_a_faulty_section_is_not_checked(tmp_path: Path, section: str
 def test_a_shared_secret_of_twelve_octets_is_weak(tmp_path: Path, octets: int, weak: bool) -> None:  # noqa: FBT001 - a case
     warnings = warnings_of(tmp_path, VALID.replace(SECRET, "s" * octets))
     assert [key for key, _ in warnings] == (["client[1].secret"] if weak else [])
-
-
-@pytest.mark.parametrize(
-    ("url", "start_tls", "warned"),
-    [
-        ("ldap://ldap.example.org", "false", True),
-        ("ldap://192.0.2.1", "false", True),
-        ("ldap://ldap.example.org", "true", False),
-        ("ldaps://ldap.example.org", "false", False),
-        ("ldap://localhost", "false", False),
-        ("ldap://127.0.0.1:3890", "false", False),
-        ("ldap://[::1]", "false", False),
-    ],
-)
-def test_clear_text_to_another_machine_is_a_warning(tmp_path: Path, url: str, start_tls: str, warned: bool) -> None:  # noqa: FBT001 - a case
-    text = f"{DIRECTORY}start_tls = {start_tls}\n{CLIENT}".replace("ldaps://ldap.example.org", url)
-    expected = [("directory[1].start_tls", f"passwords go to {url} in clear text")] if warned else []
-    assert warnings_of(tmp_path, text) == expected
 
 
 def test_a_dictionary_that_is_not_there_is_a_fault(tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from radius2fa.config.model import Directory
 from radius2fa.directory.diagnosis import REFERRAL, SIZE_LIMIT_EXCEEDED, SUCCESS
 from radius2fa.directory.drivers import driver_of
-from radius2fa.directory.endpoint import Endpoint
 from radius2fa.directory.endpoints import tell
 from radius2fa.directory.filters import UserFilter, escaped, presence
 from radius2fa.directory.inspection.accounts import Accounts
 from radius2fa.directory.ldap import dialling_of
-from radius2fa.directory.link import Broken, Connection, Driver, dial
+from radius2fa.directory.link import Broken, Connection
 from radius2fa.directory.names import bare_user
-from radius2fa.directory.service import ServiceAccount
+from radius2fa.directory.service import ServiceAccount, dial_as
 from radius2fa.directory.terms import NO_ATTRIBUTES, Found, Result, Scope, Search
 from radius2fa.login.dn import normal_dn
 from radius2fa.login.ports import Unavailable
@@ -81,20 +80,10 @@ def _opened(settings: Directory, clock: Callable[[], float], deadline: float, se
         causes += [f"{told.url}: {told.fault}"] if told.fault else []
         for endpoint in told.endpoints:
             try:
-                return _admitted(driver, service, endpoint, deadline)
+                return dial_as(service, driver, endpoint, deadline)
             except Broken as broken:
                 causes.append(f"{endpoint.url}: {broken.cause}")
     raise Unavailable("directory", "; ".join(causes))
-
-
-def _admitted(driver: Driver, service: ServiceAccount, endpoint: Endpoint, deadline: float) -> Connection:
-    connection = dial(driver, endpoint, deadline)
-    try:
-        service.bind(connection, deadline)
-    except (Broken, Unavailable):
-        connection.close()
-        raise
-    return connection
 
 
 @dataclass(frozen=True, slots=True)
