@@ -78,7 +78,7 @@ class ServiceAccount:
 
 
 def dial_as(service: ServiceAccount, driver: Driver, endpoint: Endpoint, deadline: float) -> Connection:
-    """Open a connection that has the service account's rights. Raises Broken as `link.dial` does, Unavailable as `bind`."""
+    """Open a connection with the service account's rights. Raises Broken as `link.dial` does, Unavailable as `bind`."""
     connection = dial(driver, endpoint, deadline)
     try:
         service.bind(connection, deadline)
