@@ -235,9 +235,11 @@ class Servers:
         with self._news:
             self._waiting += 1
             self._news.notify_all()  # those who pause between probes
-            while self._nobody_is_well() and (left := until - self._clock()) > 0:
-                self._wait(self._news, left)
-            self._waiting -= 1
+            try:
+                while self._nobody_is_well() and (left := until - self._clock()) > 0:
+                    self._wait(self._news, left)
+            finally:
+                self._waiting -= 1
 
     def _nobody_is_well(self) -> bool:
         return not self._closed and not any(map(self._is_well, self._latest))

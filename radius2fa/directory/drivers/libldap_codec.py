@@ -51,6 +51,8 @@ ENTRY = int(_ldap.RES_SEARCH_ENTRY)
 REFERENCE = int(_ldap.RES_SEARCH_REFERENCE)
 SEARCH_DONE = int(_ldap.RES_SEARCH_RESULT)
 _SUCCESS = Result(0, "")
+_PLAIN_SUCCESS = bytes.fromhex("070a010004000400")  # behind the operation's tag
+_LONGEST_CODE = 4  # octets, as ldap3 takes it
 _ENDS = (BIND, SEARCH_DONE)
 _ANSWERS = (BIND, SEARCH_DONE, ENTRY, REFERENCE)
 
@@ -163,7 +165,7 @@ class Codec:
         number, operation = operation_of(octets)
         if operation not in _ANSWERS:
             raise Broken("an answer to another question" if number else "the server takes leave", sent=True)
-        if operation in _ENDS and (_REFERRAL in octets or _CONTROLS in octets):
+        if operation in _ENDS and not _is_plain_success(octets):
             _check(octets)
         try:
             for start in range(0, len(octets), _LOT):
@@ -233,10 +235,15 @@ def _result(code: int, diagnosis: str, controls: Sequence[Control]) -> Result:
     return Result(code, diagnosis, cookie, policy)
 
 
-def _check(octets: bytes) -> None:
-    """Read what comes behind the diagnostic message of a result.
+def _is_plain_success(octets: bytes) -> bool:
+    """Tell whether a whole message is a short one that ends a bind or search with success, and holds nothing else."""
+    return octets[1] < 0x80 and octets[5 + octets[3] :] == _PLAIN_SUCCESS  # noqa: PLR2004 - short lengths
 
-    python-ldap crashes the process on a referral that is no UTF-8, and libldap passes over controls that are cut off.
+
+def _check(octets: bytes) -> None:
+    """Read a result strictly, which libldap does not: it takes any number for a code, and passes over what is cut off.
+
+    python-ldap crashes the process on a referral that is no UTF-8.
 
     Raises:
         ValueError: when it cannot be read.
@@ -245,8 +252,10 @@ def _check(octets: bytes) -> None:
     """
     ((_, message),) = elements(octets)
     _, (_, operation), *behind = elements(message)
-    (code, _), (dn, _), (said, _), *more = elements(operation)
-    if (code, dn, said) != (_ENUMERATED, _OCTETS, _OCTETS):
+    (code, number), (dn, _), (said, _), *more = elements(operation)
+    if (code, dn, said) != (_ENUMERATED, _OCTETS, _OCTETS) or not 1 <= len(number) <= _LONGEST_CODE:
+        raise ValueError
+    if [tag for tag, _ in behind] not in ([], [_CONTROLS]):
         raise ValueError
     for uris in (value for tag, value in more if tag == _REFERRAL):
         for _, uri in elements(uris):

@@ -91,6 +91,8 @@ class Wire:
 
     def silent(self) -> bool:
         """Tell whether nothing has come that nobody asked for (it could only be a farewell)."""
+        if isinstance(self._stream, ssl.SSLSocket) and self._stream.pending():
+            return False
         poll = select.poll()
         poll.register(self._stream, select.POLLIN)
         return not poll.poll(0)

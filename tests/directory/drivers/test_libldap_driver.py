@@ -69,6 +69,34 @@ def connection(faulty: FaultyLdap, dialling: Dialling, clock: Clock) -> Iterator
     made.close()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "61060a0004000400",
+        "610702010004000400",
+        "610701010004000400",
+        "610704010004000400",
+        "610b0a05000000000004000400",
+        "61070a010004000400" + "61070a013104000400",
+        "61070a010004000400" + "a100",
+    ],
+)
+def test_only_a_code_of_one_to_four_octets_in_its_right_place_is_a_success(
+    faulty: FaultyLdap, connection: LibldapConnection, clock: Clock, body: str
+) -> None:
+    """Without octets; an INTEGER, a BOOLEAN, an OCTET STRING; five octets; two answers in one; a foreign part behind."""
+    message = bytes.fromhex(body)
+    faulty.on_bind = lambda number: bytes([0x30, 3 + len(message), 2, 1, number]) + message
+    with pytest.raises(Broken, match="the answer cannot be read"):
+        connection.bind("cn=x", PASSWORD, clock.soon())
+
+
+def test_the_shortest_success_is_one(faulty: FaultyLdap, connection: LibldapConnection, clock: Clock) -> None:
+    message = bytes.fromhex("61070a010004000400")
+    faulty.on_bind = lambda number: bytes([0x30, 3 + len(message), 2, 1, number]) + message
+    assert connection.bind("cn=x", PASSWORD, clock.soon()) == Result(0, "")
+
+
 @pytest.fixture
 def real(slapd: Slapd, clock: Clock) -> Iterator[LibldapConnection]:
     """To slapd, by StartTLS."""

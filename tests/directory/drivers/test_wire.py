@@ -1,13 +1,17 @@
 """The octets under ldap3: deadlines for whole exchanges, and a largest answer."""
 
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from radius2fa.directory.drivers.wire import Wire
 from radius2fa.directory.link import LONGEST_ANSWER, Broken
+from radius2fa.directory.tls import Tls, client_context
 from tests.directory.conftest import Clock
+from tests.servers.tls import Authority
 
 
 @pytest.fixture
@@ -43,6 +47,32 @@ def test_tcp_nodelay_is_set(pair: tuple[socket.socket, socket.socket], clock: Cl
     assert pair[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
     Wire(pair[0], clock)
     assert pair[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_octets_that_tls_has_read_and_nobody_has_asked_for_are_no_silence(
+    pair: tuple[socket.socket, socket.socket], clock: Clock, authority: Authority
+) -> None:
+    """Both were in one record: there is nothing more to be read from the socket itself."""
+    ours, theirs = pair
+    shown = authority.issue("wire")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown.certificate, shown.key)
+    context.num_tickets = 0  # they come unasked behind the handshake
+    secure: list[ssl.SSLSocket] = []
+    server = threading.Thread(target=lambda: secure.append(context.wrap_socket(theirs, server_side=True)))
+    server.start()
+    wire = Wire(ours, clock)
+    wire.begin(clock.soon())
+    wire.secure(client_context(Tls(authority.ca_file)), "127.0.0.1")
+    server.join()
+    with secure[0]:
+        assert wire.silent()
+        secure[0].sendall(b"answer and more")
+        assert wire.recv(6) == b"answer"
+        assert not wire.silent()
+        assert wire.recv(100) == b" and more"
+        assert wire.silent()
+    wire.close()
 
 
 def test_an_answer_that_keeps_coming_ends_at_the_deadline(wire: Wire, server: socket.socket, clock: Clock) -> None:
