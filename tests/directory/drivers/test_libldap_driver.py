@@ -84,7 +84,7 @@ def connection(faulty: FaultyLdap, dialling: Dialling, clock: Clock) -> Iterator
 def test_only_a_code_of_one_to_four_octets_in_its_right_place_is_a_success(
     faulty: FaultyLdap, connection: LibldapConnection, clock: Clock, body: str
 ) -> None:
-    """Without octets; an INTEGER, a BOOLEAN, an OCTET STRING; five octets; two answers in one; a foreign part behind."""
+    """Without octets; an INTEGER, a BOOLEAN, an OCTET STRING; five octets; two answers in one; another part."""
     message = bytes.fromhex(body)
     faulty.on_bind = lambda number: bytes([0x30, 3 + len(message), 2, 1, number]) + message
     with pytest.raises(Broken, match="the answer cannot be read"):
