@@ -11,9 +11,8 @@ from threading import Condition
 from radius2fa.directory.endpoint import Endpoint
 from radius2fa.login.ports import Unavailable
 
-FIRST_PAUSE = (
-    0.1  # seconds between the first probe, which is made at once, and the second; then twice as long each time
-)
+# Seconds between the first probe, which is made at once, and the second; then twice as long each time.
+FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0  # seconds: so long after its return a server is known to be well, where nobody waits for it
 EAGER_PAUSE = 0.2  # seconds: the longest pause while a login waits
 

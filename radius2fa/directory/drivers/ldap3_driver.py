@@ -8,13 +8,13 @@ import contextlib
 import math
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPSessionTerminatedByServerError
 
-from radius2fa.directory.diagnosis import SUCCESS
 from radius2fa.directory.drivers.ldap3_operations import (
     Operation,
     bind_operation_of,
@@ -22,12 +22,12 @@ from radius2fa.directory.drivers.ldap3_operations import (
     found_of,
     result_of,
     search_operation_of,
-    start_tls_operation,
 )
+from radius2fa.directory.drivers.start_tls import begin_tls
 from radius2fa.directory.drivers.wire import Wire
 from radius2fa.directory.endpoint import Endpoint
 from radius2fa.directory.link import LONGEST_IDLE, Broken, Dialling
-from radius2fa.directory.resolve import resolve
+from radius2fa.directory.resolve import first_connected
 from radius2fa.directory.terms import Found, Result, Search
 from radius2fa.directory.tls import client_context, doubts
 
@@ -45,19 +45,10 @@ class Ldap3Driver:
 
     def connect(self, endpoint: Endpoint, deadline: float) -> "Ldap3Connection":
         """Connect to the first of the server's addresses that answers. Raises Broken when none does in time."""
-        dialling = self._dialling
-        cause = "no time left"
-        for address in resolve(endpoint):
-            left = min(dialling.connect_timeout, deadline - dialling.clock())
-            if left <= 0:
-                break
-            try:
-                opened = _connected(address, endpoint.port, left, dialling.timeout)
-            except Broken as broken:
-                cause = broken.cause
-            else:
-                return Ldap3Connection(opened, dialling, self._context, self._doubts)
-        raise Broken(cause, sent=False)
+        opened = first_connected(
+            endpoint, self._dialling, deadline, partial(_connected, endpoint, self._dialling.timeout)
+        )
+        return Ldap3Connection(opened, self._dialling, self._context, self._doubts)
 
 
 class Ldap3Connection:
@@ -105,30 +96,10 @@ class Ldap3Connection:
 
     def secure(self, endpoint: Endpoint, deadline: float) -> None:
         """Begin TLS as the configuration says. Raises Broken when there is none; only StartTLS has been sent then."""
-        deadline = min(deadline, self._clock() + self._timeout)
-        try:
-            if endpoint.path:
-                return  # what is said over a socket of this machine crosses no network
-            if endpoint.tls:
-                self._wrap(endpoint.host, deadline)
-            elif self._start_tls:
-                self._ask_for_tls(deadline)
-                self._wrap(endpoint.host, deadline)
-        except Broken as broken:
-            raise Broken(broken.cause, sent=False, late=broken.late) from broken
-
-    def _ask_for_tls(self, deadline: float) -> None:
-        # ldap3's fast decoder takes for granted that nobody builds an answer to keep it busy, as the one party may whom
-        # we trust with passwords. Here anybody may still be answering.
-        self._ldap.fast_decoder = False
-        result = self._exchange(start_tls_operation(), deadline)[1]
-        self._ldap.fast_decoder = True
-        if result.code != SUCCESS:
-            raise Broken(f"StartTLS was refused: {result}", sent=False)
-
-    def _wrap(self, host: str, deadline: float) -> None:
-        self._wire.begin(deadline)
-        self._wire.secure(self._context, host, self._doubts)
+        if endpoint.path or not (endpoint.tls or self._start_tls):
+            return  # what is said over a socket of this machine crosses no network
+        self._wire.begin(min(deadline, self._clock() + self._timeout))
+        begin_tls(self._wire, endpoint, self._context, self._doubts)
 
     def certificate(self) -> bytes | None:
         """Return the server's certificate (DER), None without TLS."""
@@ -172,7 +143,7 @@ def _read(operation: Operation, others: list[Mapping[str, Any]], last: Mapping[s
     return [found_of(each) for each in others if each["type"] == "searchResEntry"], result_of(last, others)
 
 
-def _connected(address: str, port: int, connect_timeout: float, timeout: float) -> ldap3.Connection:
+def _connected(endpoint: Endpoint, timeout: float, address: str, within: float) -> ldap3.Connection:
     """Return a connection to one address: ldap3 would try all that a name has, each for the whole time-out.
 
     An address that is a path is that of a socket of this machine.
@@ -180,7 +151,7 @@ def _connected(address: str, port: int, connect_timeout: float, timeout: float) 
     host = f"ldapi://{quote(address, safe='')}" if address.startswith("/") else address
     opened = ldap3.Connection(
         # TLS is begun by us: ldap3's own check of the host name fails on addresses from Python 3.12 on.
-        ldap3.Server(host, port, get_info=ldap3.NONE, connect_timeout=connect_timeout, allowed_referral_hosts=[]),
+        ldap3.Server(host, endpoint.port, get_info=ldap3.NONE, connect_timeout=within, allowed_referral_hosts=[]),
         client_strategy=ldap3.SYNC,  # ASYNC and REUSABLE look for an answer every 50 ms
         auto_bind=ldap3.AUTO_BIND_NONE,
         auto_referrals=False,

@@ -10,7 +10,6 @@ from typing import Any
 
 from ldap3 import BASE, DEREF_NEVER, SASL, SIMPLE, SUBTREE
 from ldap3.operation.bind import bind_operation
-from ldap3.operation.extended import extended_operation
 from ldap3.operation.search import search_operation
 from ldap3.protocol.controls import build_control
 from ldap3.protocol.rfc2696 import paged_search_control
@@ -19,7 +18,6 @@ from ldap3.protocol.rfc4511 import Simple
 from radius2fa.directory import password_policy
 from radius2fa.directory.terms import Found, Result, Scope, Search
 
-_START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511 section 4.14
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
 _MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"  # RFC 3296 section 3
 _REFERENCE = "searchResRef"
@@ -82,11 +80,6 @@ def search_operation_of(search: Search) -> Operation:
     if search.manage_dsa_it:
         controls.append(build_control(_MANAGE_DSA_IT, criticality=False, value=None))
     return Operation("searchRequest", request, "searchResDone", _BEFORE_DONE, tuple(controls))
-
-
-def start_tls_operation() -> Operation:
-    """Return the request to go on under TLS."""
-    return Operation("extendedReq", extended_operation(_START_TLS), "extendedResp")
 
 
 def result_of(answer: Mapping[str, Any], before: Iterable[Mapping[str, Any]] = ()) -> Result:

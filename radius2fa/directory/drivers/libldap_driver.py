@@ -7,13 +7,14 @@ import contextlib
 import socket
 import ssl
 from dataclasses import replace
+from functools import partial
 
 from radius2fa.directory.drivers.libldap_codec import BIND, ENTRY, REFERENCE, SEARCH_DONE, Codec
-from radius2fa.directory.drivers.start_tls import ask_for_tls
+from radius2fa.directory.drivers.start_tls import begin_tls
 from radius2fa.directory.drivers.wire import Wire
 from radius2fa.directory.endpoint import Endpoint
 from radius2fa.directory.link import LONGEST_IDLE, Broken, Dialling
-from radius2fa.directory.resolve import resolve
+from radius2fa.directory.resolve import first_connected
 from radius2fa.directory.terms import Found, Result, Search
 from radius2fa.directory.tls import client_context, doubts
 
@@ -32,21 +33,8 @@ class LibldapDriver:
 
     def connect(self, endpoint: Endpoint, deadline: float) -> "LibldapConnection":
         """Connect to the first of the server's addresses that answers. Raises Broken when none does in time."""
-        dialling = self._dialling
-        fault = Broken("no time left", sent=False)
-        for address in resolve(endpoint):
-            left = min(dialling.connect_timeout, deadline - dialling.clock())
-            if left <= 0:
-                break
-            try:
-                opened = _connected(endpoint, address, left)
-            except OSError as refused:
-                late = isinstance(refused, TimeoutError)
-                cause = "no connection in time" if late else f"no connection: {refused.strerror or refused}"
-                fault = Broken(cause, sent=False)
-            else:
-                return LibldapConnection(opened, dialling, self._context, self._doubts)
-        raise fault
+        opened = first_connected(endpoint, self._dialling, deadline, partial(_connected, endpoint))
+        return LibldapConnection(opened, self._dialling, self._context, self._doubts)
 
 
 class LibldapConnection:
@@ -96,15 +84,9 @@ class LibldapConnection:
     def secure(self, endpoint: Endpoint, deadline: float) -> None:
         """Begin TLS as the configuration says. Raises Broken when there is none; only StartTLS has been sent then."""
         if endpoint.path or not (endpoint.tls or self._start_tls):
-            return
-        deadline = min(deadline, self._clock() + self._timeout)
-        try:
-            self._wire.begin(deadline)
-            if not endpoint.tls:
-                ask_for_tls(self._wire)
-            self._wire.secure(self._context, endpoint.host, self._doubts)
-        except Broken as broken:
-            raise Broken(broken.cause, sent=False, late=broken.late) from broken
+            return  # what is said over a socket of this machine crosses no network
+        self._begin(deadline)
+        begin_tls(self._wire, endpoint, self._context, self._doubts)
 
     def certificate(self) -> bytes | None:
         """Return the server's certificate (DER), None without TLS."""
@@ -143,12 +125,21 @@ class LibldapConnection:
 
 def _connected(endpoint: Endpoint, address: str, within: float) -> socket.socket:
     """Return a socket that is connected to one address, which is a path where the endpoint has one."""
-    if not endpoint.path:
-        return socket.create_connection((address, endpoint.port), within)
+    try:
+        return (
+            _socket_at(address, within) if endpoint.path else socket.create_connection((address, endpoint.port), within)
+        )
+    except OSError as refused:
+        late = isinstance(refused, TimeoutError)
+        cause = "no connection in time" if late else f"no connection: {refused.strerror or refused}"
+        raise Broken(cause, sent=False, late=late) from None
+
+
+def _socket_at(path: str, within: float) -> socket.socket:
     opened = socket.socket(socket.AF_UNIX)
     try:
         opened.settimeout(within)
-        opened.connect(address)
+        opened.connect(path)
     except OSError:
         opened.close()
         raise

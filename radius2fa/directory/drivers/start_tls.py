@@ -1,4 +1,10 @@
-"""Owns StartTLS (RFC 4511 section 4.14) for libldap's driver: no C code reads what anybody may have written."""
+"""Owns how TLS begins on a connection, at once or by StartTLS (RFC 4511 section 4.14), whichever library speaks LDAP.
+
+Before the server has proven who it is, anybody may be answering. So pyasn1's strict decoder reads that answer: ldap3's
+fast one takes for granted that nobody builds an answer to keep it busy, and libldap's is written in C.
+"""
+
+import ssl
 
 from ldap3.protocol.rfc4511 import LDAPMessage
 from pyasn1.codec.ber.decoder import decode
@@ -6,6 +12,7 @@ from pyasn1.codec.ber.decoder import decode
 from radius2fa.directory.ber import size_of
 from radius2fa.directory.diagnosis import SUCCESS
 from radius2fa.directory.drivers.wire import Wire
+from radius2fa.directory.endpoint import Endpoint
 from radius2fa.directory.link import Broken
 from radius2fa.directory.terms import Result
 
@@ -13,6 +20,21 @@ _NAME = b"1.3.6.1.4.1.1466.20037"
 _NUMBER = 1
 _REQUEST = bytes([0x30, len(_NAME) + 7, 0x02, 1, _NUMBER, 0x77, len(_NAME) + 2, 0x80, len(_NAME)]) + _NAME
 _LOT = 4096  # octets
+
+
+def begin_tls(wire: Wire, endpoint: Endpoint, context: ssl.SSLContext, doubts: str) -> None:
+    """Begin TLS, by StartTLS where the server does not expect it at once; `doubts` is as in `Wire.secure`.
+
+    Raises:
+        Broken: when there is none. Nothing but StartTLS has been sent then.
+
+    """
+    try:
+        if not endpoint.tls:
+            ask_for_tls(wire)
+        wire.secure(context, endpoint.host, doubts)
+    except Broken as broken:
+        raise Broken(broken.cause, sent=False, late=broken.late) from broken
 
 
 def ask_for_tls(wire: Wire) -> None:

@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 
+from radius2fa.directory.drivers.start_tls import ask_for_tls
+from radius2fa.directory.drivers.wire import Wire
 from radius2fa.directory.endpoint import Endpoint
 from radius2fa.directory.inspection.certificates import Facts, facts_of
-from radius2fa.directory.link import Dialling
+from radius2fa.directory.link import Broken, Dialling
 from radius2fa.directory.tls import client_context
-
-# ExtendedRequest, message 1, with the OID 1.3.6.1.4.1.1466.20037 (RFC 4511 sections 4.12 and 4.14.1).
-_START_TLS = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
-_LONGEST = 0x7F  # octets of an answer to it whose length is told in one; with a diagnosis it may be longer
 
 # OpenSSL's numbers (x509_vfy.h).
 _WRONG_NAME = frozenset({62, 64})  # of a host, of an address
@@ -114,16 +112,16 @@ def _shown(endpoint: Endpoint, dialling: Dialling, context: ssl.SSLContext, dead
         raise TimeoutError
     with socket.create_connection((endpoint.host, endpoint.port), left) as stream:
         if not endpoint.tls:
-            _ask_for_tls(stream)
+            _ask_for_tls(stream, dialling, deadline)
+            stream.settimeout(left)
         with context.wrap_socket(stream, server_hostname=endpoint.host) as secured:
             return secured.getpeercert(binary_form=True) or b""
 
 
-def _ask_for_tls(stream: socket.socket) -> None:
-    """Send StartTLS, and pass over the answer: if it is no, no TLS follows, and that is seen soon enough."""
-    stream.sendall(_START_TLS)
-    head = stream.recv(2, socket.MSG_WAITALL)
-    size = head[1] if len(head) == 2 else 0  # noqa: PLR2004 - the two octets that were asked for
-    if size > _LONGEST:
-        size = int.from_bytes(stream.recv(size & _LONGEST, socket.MSG_WAITALL))
-    stream.recv(min(size, 1 << 16), socket.MSG_WAITALL)
+def _ask_for_tls(stream: socket.socket, dialling: Dialling, deadline: float) -> None:
+    wire = Wire(stream, dialling.clock)
+    wire.begin(min(deadline, dialling.clock() + dialling.timeout))
+    try:
+        ask_for_tls(wire)
+    except Broken as broken:
+        raise OSError(broken.cause) from broken

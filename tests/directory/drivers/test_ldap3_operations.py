@@ -13,7 +13,6 @@ from radius2fa.directory.drivers.ldap3_operations import (
     found_of,
     result_of,
     search_operation_of,
-    start_tls_operation,
 )
 from radius2fa.directory.terms import Found, Page, Result, Scope, Search
 from tests.servers.faulty_ldap import INVALID_CREDENTIALS, SUCCESS, entries, result
@@ -174,10 +173,6 @@ def test_no_altered_octet_of_a_control_makes_a_success_of_a_refusal() -> None:
         with contextlib.suppress(Exception):
             codes.add(result_of(read(each)).code)
     assert codes == {49}
-
-
-def test_rfc_4511_section_4_14_start_tls() -> None:
-    assert octets_of(start_tls_operation()).endswith("8016" + b"1.3.6.1.4.1.1466.20037".hex())
 
 
 def test_an_operation_shows_no_password() -> None:
