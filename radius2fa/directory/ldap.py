@@ -51,13 +51,10 @@ class LdapDirectory:
         self._attributes = attributes_to_ask_for(settings, wanted)
         self._groups = Groups(settings)
         self._lookups = Lookups(settings.cache_seconds, clock)
-        service = ServiceAccount(settings, clock)
-        dialling = dialling_of(settings, clock)
-        driver = driver_of(settings.driver, dialling)
-        patient = driver_of(settings.driver, replace(dialling, timeout=PATIENCE, longest_answer=LONGEST_PAGE))
+        self._service = ServiceAccount(settings, clock)
+        driver = driver_of(settings.driver, dialling_of(settings, clock))
         self._tell: Callable[[ServerChange], None] = lambda _change: None
-        self._dial_to_list = partial(dial_as, service, patient)
-        self._dial_to_search = partial(dial_as, service, driver)
+        self._dial_to_search = partial(dial_as, self._service, driver)
         self._prober = Prober(self._probe)
         self._servers = Servers(
             endpoints_of(settings, clock),
@@ -109,12 +106,15 @@ class LdapDirectory:
             Unavailable: at any time, as `find` does, and when the user filter is one by which nobody can be listed.
 
         """
+        dialling = replace(dialling_of(self._settings, self._clock), timeout=PATIENCE, longest_answer=LONGEST_PAGE)
         try:
             anybody = self._filter.anybody()
+            # Made here, since reading all authorities takes 20 ms, and no login ever makes a list.
+            patient = driver_of(self._settings.driver, dialling)
         except ValueError as fault:
             raise Unavailable("directory", str(fault)) from fault
         search = Search(self._settings.base, Scope.SUBTREE, anybody, self._attributes, 0, 0)
-        for found in listed(self._servers, self._dial_to_list, search, self._clock):
+        for found in listed(self._servers, partial(dial_as, self._service, patient), search, self._clock):
             yield self._entry(found, shown_name_of(found, self._settings), self._clock() + PATIENCE)
 
     def probe(self, deadline: float) -> None:
