@@ -6,9 +6,10 @@ follows, then the burn of the code, which has been committed before the Accept i
 
 from radius2fa.login.attempt import Accept, Attempt, Challenge, CodeMode, Outcome, Reject
 from radius2fa.login.case import Case, Doubt, House, Proof, Visit
-from radius2fa.login.ports import BindResult, Failure, Held, Ledger, Miss, Record, Result, Success
+from radius2fa.login.ports import BindResult, Held, Ledger, Result
 from radius2fa.login.proof import prove
 from radius2fa.login.reason import Reason
+from radius2fa.login.settle import failure_of, guess_of, record_of, refuse, success_of
 
 
 def authenticate(attempt: Attempt, house: House) -> Outcome:
@@ -21,21 +22,21 @@ def authenticate(attempt: Attempt, house: House) -> Outcome:
     held = _first_leg(attempt, house.ledger)
     case = Case(attempt, held, house)
     if attempt.state is not None and held is None:
-        return _refuse(case, Doubt(Reason.STATE_UNKNOWN))  # never a fall-through to a fresh login
+        return refuse(case, Doubt(Reason.STATE_UNKNOWN))  # never a fall-through to a fresh login
     if not attempt.password:
-        return _refuse(case, Doubt(Reason.NO_CODE if held else Reason.EMPTY_PASSWORD))
+        return refuse(case, Doubt(Reason.NO_CODE if held else Reason.EMPTY_PASSWORD))
 
     proof = prove(case, house.directory.find(attempt.name, attempt.client.name, attempt.deadline))
     if isinstance(proof, Doubt):
-        return _ask(case, proof) if _may_ask(case) else _refuse(case, proof)
+        return _ask(case, proof) if _may_ask(case) else refuse(case, proof)
 
     doubt = _check_password(case, proof)
     if doubt is not None:
         # Asked for a code all the same: that one was right, or that none is needed, shows only with the password.
-        return _ask(case, doubt) if _may_ask(case) else _refuse(case, doubt)
+        return _ask(case, doubt) if _may_ask(case) else refuse(case, doubt)
 
-    record = _record(case, Result.ACCEPT, proof, factor=proof.factor)
-    refusal = house.ledger.accept(_success(case, proof), record, held.state if held else None)
+    record = record_of(case, Result.ACCEPT, proof, factor=proof.factor)
+    refusal = house.ledger.accept(success_of(case, proof), record, held.state if held else None)
     if refusal is not None:
         return Reject(refusal)
     return Accept(proof.visit.entry.subject, proof.token, proof.factor, proof.visit.rule.name or None, proof.reply)
@@ -43,7 +44,7 @@ def authenticate(attempt: Attempt, house: House) -> Outcome:
 
 def turn_away(attempt: Attempt, reason: Reason, house: House) -> Reject:
     """Refuse an attempt that cannot even be read as one, and write it down."""
-    return _refuse(Case(attempt, None, house), Doubt(reason))
+    return refuse(Case(attempt, None, house), Doubt(reason))
 
 
 _BIND_REFUSED = {
@@ -91,7 +92,7 @@ def _was_just_refused(case: Case, wrong: Doubt, visit: Visit) -> bool:
     """
     if visit.standing.failures.count == 0:
         return False
-    return case.house.ledger.repeated(_guess(case, wrong, visit), case.attempt.client.name, case.attempt.when)
+    return case.house.ledger.repeated(guess_of(case, wrong, visit), case.attempt.client.name, case.attempt.when)
 
 
 def _may_ask(case: Case) -> bool:
@@ -104,56 +105,5 @@ def _ask(case: Case, doubt: Doubt) -> Challenge:
     state = case.house.random(16).hex().encode()  # text, since some clients cut a State at its first zero octet
     held = Held(state, attempt.client.name, attempt.name, attempt.password, attempt.when + seconds)
     reason = doubt.reason if doubt.counts else None
-    case.house.ledger.ask(held, _record(case, Result.CHALLENGE, doubt, reason), _failure(case, doubt))
+    case.house.ledger.ask(held, record_of(case, Result.CHALLENGE, doubt, reason), failure_of(case, doubt))
     return Challenge(state, seconds, reason)
-
-
-def _refuse(case: Case, doubt: Doubt) -> Reject:
-    answered = case.held.state if case.held else None  # a foreign State ends nobody's challenge
-    case.house.ledger.refuse(_record(case, Result.REJECT, doubt, doubt.reason), _failure(case, doubt), answered)
-    return Reject(doubt.reason)
-
-
-def _failure(case: Case, doubt: Doubt) -> Failure | Miss | None:
-    """Return what is to be counted: a guess at somebody's code or password, or at a name."""
-    attempt, house = case.attempt, case.house
-    if doubt.reason is Reason.NO_SUCH_USER:
-        return Miss(case.place, attempt.name, house.places.address if attempt.source else house.places.client)
-    if doubt.visit is None or not doubt.counts:
-        return None
-    return _guess(case, doubt, doubt.visit)
-
-
-_OF_PASSWORD = frozenset({Reason.WRONG_PASSWORD, Reason.BIND_REFUSED, Reason.EMPTY_PASSWORD})
-
-
-def _guess(case: Case, doubt: Doubt, visit: Visit) -> Failure:
-    typed = (case.held.password + b"\0" if case.held else b"") + case.attempt.password
-    if doubt.reason is Reason.WRONG_PASSWORD:
-        typed = b"\0" + typed  # not the same as a code that was wrong and may be right by now; nobody types a NUL
-    entry, of_code = visit.entry, doubt.reason not in _OF_PASSWORD
-    return Failure(entry.subject, entry.name, typed, case.house.lockout, doubt.out_of_step, of_code=of_code)
-
-
-def _success(case: Case, proof: Proof) -> Success:
-    entry, standing = proof.visit.entry, proof.visit.standing
-    return Success(entry.subject, entry.name, proof.burn, case.place if standing.place.count else None)
-
-
-def _record(
-    case: Case, result: Result, found: Proof | Doubt, reason: Reason | None = None, factor: str | None = None
-) -> Record:
-    attempt, visit = case.attempt, found.visit
-    return Record(
-        attempt.id,
-        attempt.when,
-        attempt.client.name,
-        attempt.name,
-        attempt.source,
-        result,
-        reason,
-        visit.entry.subject if visit else None,
-        found.token,
-        (visit.rule.name or None) if visit else None,
-        factor,
-    )

@@ -44,11 +44,20 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What every step looks at. `held` is the first leg of this login, if it was answered by a challenge."""
+    """What every step looks at. `held` is the first leg of this login, if it was answered by a challenge.
+
+    `alone` says that no password belongs to it: somebody who has logged in already is asked for a code once more.
+    """
 
     attempt: Attempt
     held: Held | None
     house: House
+    alone: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that was typed is one code, with nothing in front of it."""
+        return self.alone or self.held is not None
 
     @property
     def place(self) -> str:

@@ -38,8 +38,8 @@ class Rule:
     `clients` are names of clients; `users` are names as `folded` writes them; `groups` are DNs as `dn.normal_dn` writes
     them, of which one is enough; `networks` are those of the user's address.
     `until` (Unix seconds) ends IF_ENROLLED, after which the second factor is required. `kinds` may answer, None for
-    all. `required_groups` refuses whoever belongs to none of them. `adopts` lets the first login with an unassigned
-    YubiKey make it the user's. `reply` makes the reply's attributes, and raises Unfit where it cannot.
+    all but invitations. `required_groups` refuses whoever belongs to none of them. `adopts` lets the first login with
+    an unassigned YubiKey make it the user's. `reply` makes the reply's attributes, and raises Unfit where it cannot.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Rule:
     reply: Reply = no_reply
 
     def allows(self, kind: Kind) -> bool:
-        """Tell whether a token of this kind may answer."""
-        return self.kinds is None or kind in self.kinds
+        """Tell whether a token of this kind may answer. An invitation may only where it is named: it is no login."""
+        return kind is not Kind.INVITATION if self.kinds is None else kind in self.kinds
 
     def asks_at(self, when: float) -> SecondFactor:
         """Return what the rule asks for at `when` (Unix seconds)."""

@@ -159,12 +159,14 @@ class Success:
     """A login that is going to be accepted. `burn` is None where no second factor was asked for.
 
     `name` is the directory's spelling. `place` is the place whose failures are to be forgotten, None if it has none.
+    `by_password` is false where a code was shown alone, and so nothing about the password.
     """
 
     subject: str
     name: str
     burn: Burn | None
     place: str | None = None
+    by_password: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,8 @@ class Ledger(Protocol):
         """Burn the code, end the challenge, forget the failures, write the record: all or nothing.
 
         Where no code is burned, the failures of codes are not forgotten: or whoever has the password could go on
-        guessing at codes where one is asked for, and wipe the count out where none is.
+        guessing at codes where one is asked for, and wipe the count out where none is. Where no password was shown,
+        those of passwords are not, for the same reason.
         Returns None when that was done, and the login may be accepted. Otherwise the reason why not, which has been
         written in the record's place: CODE_ALREADY_USED when the counter had moved, or the token is active and theirs
         no more, or nobody's no more, or whoever adopts it is enrolled by now; STATE_UNKNOWN when the challenge was

@@ -1,4 +1,4 @@
-"""Owns the search for a proof: which rule holds, which part of what was typed is a code, and whose.
+"""Owns the search for a proof: who it is, which rule holds, which part of what was typed is a code, and whose.
 
 Reads the store and changes nothing in it.
 """
@@ -14,7 +14,8 @@ from radius2fa.login.reason import Reason
 from radius2fa.otp import verify, yubico
 from radius2fa.otp.appended import splits
 from radius2fa.otp.forms import fits
-from radius2fa.otp.token import Factor, Kind
+from radius2fa.otp.issued import of_letters
+from radius2fa.otp.token import Factor
 
 _NOT_FOUND = {
     NotFound.UNKNOWN: Reason.NO_SUCH_USER,
@@ -43,25 +44,45 @@ def prove(case: Case, found: Entry | NotFound) -> Proof | Doubt:
         Unavailable: the store is broken or late.
 
     """
+    visit = admit(case, found)
+    if isinstance(visit, Doubt):
+        return visit
+    spared = _spared(case, visit)
+    proof = by_code(case, visit)
+    if isinstance(proof, Doubt):
+        if spared is None:
+            return proof
+        proof = Proof(visit, case.attempt.password, None, spared)
+    try:
+        return replace(proof, reply=visit.rule.reply(visit.entry))
+    except Unfit:
+        return Doubt(Reason.REPLY_UNUSABLE, visit, proof.token)
+
+
+def admit(case: Case, found: Entry | NotFound) -> Visit | Doubt:
+    """Return who it is and which rule holds for them, or why nothing that could be typed would help.
+
+    Raises:
+        Unavailable: the store is broken or late.
+
+    """
     if isinstance(found, NotFound):
         return Doubt(_NOT_FOUND[found])
     visit = _visit(case, found)
     obstacle = _obstacle(case, visit)
-    if obstacle is not None:
-        return Doubt(obstacle, visit)
-    spared = _spared(case, visit)
+    return visit if obstacle is None else Doubt(obstacle, visit)
+
+
+def by_code(case: Case, visit: Visit) -> Proof | Doubt:
+    """Look for a code of theirs in what was typed.
+
+    Raises:
+        Unavailable: the store is broken or late.
+
+    """
     proof = _by_code(case, visit)
-    if isinstance(proof, Doubt):
-        case.house.tell(Judgement(proof.token, proof.reason))
-        if spared is None:
-            return proof
-        proof = Proof(visit, case.attempt.password, None, spared)
-    else:
-        case.house.tell(Judgement(proof.token, None))
-    try:
-        return replace(proof, reply=visit.rule.reply(found))
-    except Unfit:
-        return Doubt(Reason.REPLY_UNUSABLE, visit, proof.token)
+    case.house.tell(Judgement(proof.token, proof.reason if isinstance(proof, Doubt) else None))
+    return proof
 
 
 def _visit(case: Case, entry: Entry) -> Visit:
@@ -99,14 +120,14 @@ def _spared(case: Case, visit: Visit) -> str | None:
 
 
 def _by_code(case: Case, visit: Visit) -> Proof | Doubt:
-    """Look for a code of theirs."""
     mode = case.attempt.client.code
-    if case.held is None and mode is CodeMode.CHALLENGE:
+    if not case.whole and mode is CodeMode.CHALLENGE:
         return Doubt(Reason.NO_CODE, visit)
     # With "either", the tail of a mere password must not count as a code seen out of step.
-    resync = case.held is not None or mode is CodeMode.APPENDED
+    resync = case.whole or mode is CodeMode.APPENDED
     allowed = [token for token in visit.standing.tokens if visit.rule.allows(token.kind)]
-    adopts = visit.rule.lets_adopt(enrolled=visit.standing.enrolled)
+    # Whose a YubiKey is going to be, a password says.
+    adopts = not case.alone and visit.rule.lets_adopt(enrolled=visit.standing.enrolled)
     stock = _stock(case) if adopts else ()
     doubts = [Doubt(Reason.NO_CODE if allowed or adopts else Reason.NO_TOKEN, visit)]
     for tokens, adopting in ((allowed, False), (stock, True)):
@@ -128,21 +149,21 @@ def _stock(case: Case) -> Sequence[Factor]:
 
 def _candidates(case: Case, tokens: Sequence[Factor]) -> Iterable[tuple[bytes, bytes]]:
     """Return each way to read the attempt as a password and a code of these tokens, the longest code first."""
-    if case.held is None:
+    if not case.whole:
         return splits(case.attempt.password, tokens, case.attempt.client.delimiter)
-    code = case.attempt.password
-    return [(case.held.password, code)] if any(fits(token, code) for token in tokens) else []
+    password, code = case.held.password if case.held else b"", case.attempt.password
+    return [(password, code)] if any(fits(token, code) for token in tokens) else []
 
 
 def _meant(case: Case, tokens: Sequence[Factor], code: bytes) -> bool:
     """Tell whether what is no code of theirs was meant as one, and counts as a guess.
 
-    The end of nearly every password looks like a recovery code without its hyphen. Whoever guesses at one of fifty
-    bits need not be counted.
+    The end of nearly every password looks like a recovery code or an invitation without its hyphen. Whoever guesses at
+    one of fifty bits need not be counted.
     """
-    if case.held is not None or case.attempt.client.delimiter is not None or b"-" in code:
+    if case.whole or case.attempt.client.delimiter is not None or b"-" in code:
         return True
-    return any(fits(token, code) for token in tokens if token.kind is not Kind.RECOVERY)
+    return any(fits(token, code) for token in tokens if not of_letters(token.kind))
 
 
 def _proof(visit: Visit, password: bytes, tokens: Sequence[Factor], match: verify.Match, *, adopts: bool) -> Proof:

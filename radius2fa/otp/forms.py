@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from radius2fa.otp import issued
-from radius2fa.otp.token import MODHEX_DIGITS, Factor, Kind, Token, YubiKey
+from radius2fa.otp.token import MODHEX_DIGITS, Factor, Token, YubiKey
 
 BLOCK_CHARACTERS = 32  # the 16 octets of a Yubico OTP, in modhex
 MODHEX_LETTERS = (MODHEX_DIGITS + MODHEX_DIGITS.upper()).encode()  # a caps lock may be on
@@ -36,9 +36,9 @@ def lengths(token: Factor) -> tuple[int, ...]:
         case YubiKey():
             return (len(token.public_id) + BLOCK_CHARACTERS,)
         case _:
-            if token.kind is Kind.TEMPORARY:
-                return (issued.TEMPORARY_DIGITS,)
-            return (issued.RECOVERY_SYMBOLS, issued.RECOVERY_SYMBOLS + 1)  # without the hyphen and with it
+            if issued.of_letters(token.kind):
+                return (issued.RECOVERY_SYMBOLS, issued.RECOVERY_SYMBOLS + 1)  # without the hyphen and with it
+            return (issued.TEMPORARY_DIGITS,)
 
 
 def unlike(tokens: Iterable[Factor]) -> list[Factor]:
@@ -53,4 +53,4 @@ def _form(token: Factor) -> int | str:
         case YubiKey():
             return token.public_id
         case _:
-            return token.kind.value
+            return "symbols" if issued.of_letters(token.kind) else "digits"  # neither is a public id

@@ -1,8 +1,12 @@
-"""Owns codes that are handed out: how recovery and temporary codes are made, read, and kept as a digest.
+"""Owns codes that are handed out: how they are made, read, and kept as a digest.
+
+They have two forms. Recovery codes and invitations are kept on paper or in a mail: ten letters and digits. Temporary
+codes and login codes are typed at once: eight digits, which every application has a field for.
 
 A recovery code has 50 random bits. A person has ten of them, and is locked after fifty guesses in a row
 (`login/lockout.py`): one time in two million million will one of those guesses be right. A temporary code is read out
-by telephone and lives for hours; its 26.6 bits leave fifty guesses one chance in two million.
+by telephone and lives for hours; its 26.6 bits leave fifty guesses one chance in two million. A login code lives for
+two minutes only.
 Neither withstands whoever can try without limit, so a stolen database must not be enough to try: what is kept is
 a digest under a key that comes from the master key.
 """
@@ -17,6 +21,8 @@ Random = Callable[[int], bytes]
 
 RECOVERY_SYMBOLS = 10
 TEMPORARY_DIGITS = 8
+
+_OF_LETTERS = frozenset({Kind.RECOVERY, Kind.INVITATION})
 
 # Crockford's base32 leaves out the letter u, and reads letters that look like a digit as that digit.
 _SYMBOLS = b"0123456789abcdefghjkmnpqrstvwxyz"
@@ -39,13 +45,28 @@ def temporary_code(random: Random) -> str:
     return f"{number % 10**TEMPORARY_DIGITS:0{TEMPORARY_DIGITS}}"
 
 
+def invitation(random: Random) -> str:
+    """Return a new invitation: in the form of a recovery code."""
+    return recovery_code(random)
+
+
+def login_code(random: Random) -> str:
+    """Return a new login code: in the form of a temporary code."""
+    return temporary_code(random)
+
+
+def of_letters(kind: Kind) -> bool:
+    """Tell whether codes of a kind have the form of a recovery code; if not, they have that of a temporary one."""
+    return kind in _OF_LETTERS
+
+
 def normal(kind: Kind, code: bytes) -> bytes | None:
     """Return the octets that stand for a code however it is written, None if this is no code of that kind.
 
     A temporary code is its eight digits. A recovery code may be typed with its hyphen or without, in capitals or not,
     and with o for 0, i or l for 1, as Crockford's base32 has it.
     """
-    if kind is Kind.TEMPORARY:
+    if not of_letters(kind):
         return code if len(code) == TEMPORARY_DIGITS and code.isdigit() else None
     symbols = code[:_HALF] + code[_HALF:].removeprefix(b"-")
     symbols = symbols.translate(_AS_READ)

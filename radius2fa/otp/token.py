@@ -1,4 +1,7 @@
-"""Owns the values of what makes one-time codes: OATH tokens, YubiKeys, and codes that were handed out."""
+"""Owns the values of what makes one-time codes: OATH tokens, YubiKeys, and codes that were handed out.
+
+A security key or passkey makes none, and so is no Factor: it is a device that stands behind login codes.
+"""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,18 +9,21 @@ from typing import ClassVar
 
 
 class Kind(StrEnum):
-    """Where a code comes from, and so what moves its counter."""
+    """Where a code comes from, and so what moves its counter; and what makes no codes, but is a device all the same."""
 
     TOTP = "totp"  # RFC 6238: time
     HOTP = "hotp"  # RFC 4226: every press of the button
     YUBIKEY = "yubikey"  # Yubico OTP: every touch
     RECOVERY = "recovery"  # one of a list that the owner keeps for the day on which the token is lost
     TEMPORARY = "temporary"  # from the helpdesk, for a while
+    WEBAUTHN = "webauthn"  # a security key or passkey: it signs, and is never typed
+    PASSKEY = "passkey"  # a login code, made for who has shown such a key, for a minute or two
+    INVITATION = "invitation"  # lets somebody new into the portal, once
 
 
-DEVICES = frozenset({Kind.TOTP, Kind.HOTP, Kind.YUBIKEY})  # what somebody who is enrolled has
+DEVICES = frozenset({Kind.TOTP, Kind.HOTP, Kind.YUBIKEY, Kind.WEBAUTHN})  # what somebody who is enrolled has
 OATH = (Kind.TOTP, Kind.HOTP)
-ISSUED = (Kind.RECOVERY, Kind.TEMPORARY)
+ISSUED = (Kind.RECOVERY, Kind.TEMPORARY, Kind.PASSKEY, Kind.INVITATION)
 
 
 class Algorithm(StrEnum):
@@ -118,7 +124,7 @@ MODHEX = frozenset(MODHEX_DIGITS)
 
 @dataclass(frozen=True, slots=True)
 class IssuedCode:
-    """A code that was handed out, of which only a keyed digest is kept: a recovery code or a temporary one.
+    """A code that was handed out, of which only a keyed digest is kept: one of the kinds ISSUED.
 
     `counter` is how often it was used, out of `uses` times that it may be.
     """

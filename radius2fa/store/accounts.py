@@ -48,6 +48,11 @@ _FORGET = (
 _FORGET_PASSWORDS = (
     update(account).where(account.c.subject == bindparam("who")).values(failures=account.c.code_failures)
 )
+_FORGET_CODES = (
+    update(account)
+    .where(account.c.subject == bindparam("who"))
+    .values(failures=account.c.failures - account.c.code_failures, code_failures=0)
+)
 _FRESH = {"failures": 0, "blocked_until": 0.0}
 _NEW = {
     "sqlite": sqlite.insert(account).values(_FRESH).on_conflict_do_nothing(),
@@ -229,3 +234,8 @@ def forget(connection: Connection, subject: str) -> bool:
 def forget_passwords(connection: Connection, subject: str) -> None:
     """Forget those of the person's failures in which no code was wrong."""
     connection.execute(_FORGET_PASSWORDS, {"who": subject})
+
+
+def forget_codes(connection: Connection, subject: str) -> None:
+    """Forget those of the person's failures in which a code was wrong."""
+    connection.execute(_FORGET_CODES, {"who": subject})

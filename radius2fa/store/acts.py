@@ -1,4 +1,4 @@
-"""Owns what administrators did: one row for each change, written in the transaction that makes the change."""
+"""Owns what administrators did, and people for themselves: a row for each change, in the transaction that makes it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select
 
 from radius2fa.store.database import Database
+from radius2fa.store.journal import storable
 from radius2fa.store.schema import act
 
 
@@ -22,6 +23,7 @@ class Deed(StrEnum):
     ENABLED = "token-enabled"
     DISABLED = "token-disabled"
     VALIDITY = "token-validity-set"
+    RENAMED = "token-renamed"
     REMOVED = "token-removed"
     UNLOCKED = "user-unlocked"
     UNBLOCKED = "place-unblocked"
@@ -30,6 +32,10 @@ class Deed(StrEnum):
     RECOVERY_CODES_MADE = "recovery-codes-made"
     TEMPORARY_CODE_MADE = "temporary-code-made"
     TEMPORARY_CODES_REVOKED = "temporary-codes-revoked"
+    INVITED = "invitation-made"
+    INVITATION_REVOKED = "invitation-revoked"
+    LOGIN_CODE = "login-code-made"
+    SESSIONS_ENDED = "sessions-ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,8 @@ class Act:
     """One act of administration.
 
     `at` is when (Unix seconds), `who` did it, `what` says what. `subject` and `name` are those of the person that it
-    was done to, `token` is the id of the token or code; None where there is none. `detail` says more, for people.
+    was done to, `token` is the id of the token or code; None where there is none. `detail` says more, for people. `why`
+    is the reason that whoever did it gave.
     """
 
     at: float
@@ -47,6 +54,7 @@ class Act:
     name: str | None = None
     token: str | None = None
     detail: str = ""
+    why: str = ""
 
 
 # Where the caller says no time, the database does: it is one for all nodes, and not that of whoever acts.
@@ -63,16 +71,17 @@ _RECENT_OF = _RECENT.where(act.c.subject == bindparam("subject"))
 class Acts:
     """The book of acts, and the pen of one actor."""
 
-    def __init__(self, database: Database, actor: str) -> None:
-        """Take the database and the name of who acts from now on."""
+    def __init__(self, database: Database, actor: str, why: str = "") -> None:
+        """Take the database, the name of who acts from now on, and the reason that they give for it."""
         self._database = database
-        self._actor = actor
+        self._actor = storable(actor)
+        self._why = storable(why)
 
     def recent(self, subject: str | None, limit: int) -> tuple[Act, ...]:
         """Return the last acts, or those done to a person, the newest first. Raises Unavailable."""
         statement = _RECENT if subject is None else _RECENT_OF
         values = {"limit": limit} if subject is None else {"limit": limit, "subject": subject}
-        return self._database.read(lambda connection: tuple(map(_act, connection.execute(statement, values))))
+        return self._database.read(lambda connection: tuple(map(read, connection.execute(statement, values))))
 
     def write(
         self,
@@ -93,6 +102,7 @@ class Acts:
             "name": name,
             "token": token,
             "detail": detail,
+            "why": self._why,
         }
         if when is None:
             connection.execute(_WRITE_NOW[connection.dialect.name], values)
@@ -112,5 +122,6 @@ def written(when: float | None) -> str:
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _act(row: Row[*tuple[Any, ...]]) -> Act:
-    return Act(row.at, row.who, Deed(row.what), row.subject, row.name, row.token, row.detail)
+def read(row: Row[*tuple[Any, ...]]) -> Act:
+    """Return the act of a row of the whole table."""
+    return Act(row.at, row.who, Deed(row.what), row.subject, row.name, row.token, row.detail, row.why)

@@ -92,7 +92,7 @@ def add(connection: Connection, new: Sequence[NewToken], when: float, seal: Seal
     """
     for some in _chunks(new):
         accounts.see(connection, owners_of(some))
-        _require_free(connection, some)
+        require_free(connection, *_names_of(some))
         require_room(connection, active_of(some))
         put(connection, some, when, seal)
 
@@ -143,6 +143,26 @@ def require_room(connection: Connection, more: Counter[str]) -> None:
             raise TooManyTokens(subject)
 
 
+def require_free(connection: Connection, ids: list[str], serials: list[str], public_ids: list[str]) -> None:
+    """Return if no token has one of these ids, serial numbers and public ids, and none of them is there twice.
+
+    Raises:
+        Taken: naming the first that is.
+
+    """
+    _require_new(connection, _IDS, "id", ids)
+    _require_new(connection, _SERIALS, "serial", serials)
+    _require_new(connection, _PUBLIC_IDS, "public id", public_ids)
+
+
+def _names_of(new: Sequence[NewToken]) -> tuple[list[str], list[str], list[str]]:
+    return (
+        [one.token.id for one in new],
+        [one.serial for one in new if one.serial is not None],
+        [one.public_id for one in new if one.public_id is not None],
+    )
+
+
 def _row(new: NewToken, when: float, seed: bytes) -> dict[str, object]:
     token = new.token
     row: dict[str, object] = {
@@ -183,13 +203,6 @@ def _chunks(new: Sequence[NewToken]) -> Iterator[list[NewToken]]:
     rest = iter(new)
     while some := list(islice(rest, _ADDED_AT_ONCE)):
         yield some
-
-
-def _require_free(connection: Connection, new: Sequence[NewToken]) -> None:
-    """Raise Taken if an id, serial number or public id exists, in the database or twice among the new."""
-    _require_new(connection, _IDS, "id", [one.token.id for one in new])
-    _require_new(connection, _SERIALS, "serial", [one.serial for one in new if one.serial is not None])
-    _require_new(connection, _PUBLIC_IDS, "public id", [one.public_id for one in new if one.public_id is not None])
 
 
 def _require_new(connection: Connection, which: Select[str], field: str, values: list[str]) -> None:

@@ -9,15 +9,17 @@ from sqlalchemy import URL, ColumnElement, Connection, Table, delete, inspect, m
 from sqlalchemy.exc import ArgumentError
 
 from radius2fa.config.model import Store as Settings
-from radius2fa.otp.token import Kind
 from radius2fa.store import places
 from radius2fa.store.accounts import Accounts
 from radius2fa.store.acts import Acts
-from radius2fa.store.codes import Codes
+from radius2fa.store.codes import WITH_AN_END, Codes
 from radius2fa.store.database import Database
 from radius2fa.store.ledger import Ledger
-from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, place, token
+from radius2fa.store.passkeys import Passkeys
+from radius2fa.store.records import Records
+from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, place, session, token
 from radius2fa.store.seal import BadKeyFile, KeyRing, Random
+from radius2fa.store.sessions import Sessions
 from radius2fa.store.sqlite import Sqlite
 from radius2fa.store.tokens import Tokens
 from radius2fa.store.watch import Watch
@@ -49,10 +51,22 @@ class Store:
     tokens: Tokens
     accounts: Accounts
     codes: Codes
+    passkeys: Passkeys
+    sessions: Sessions
     acts: Acts
     watch: Watch
+    records: Records
     _database: Database
+    _keys: KeyRing
+    _random: Random
     _keep_seconds: float
+
+    def by(self, actor: str, why: str = "") -> "Store":
+        """Return this store with another pen: its acts are the actor's, and have the reason that they give.
+
+        It has no connections of its own; only the first store is to be closed.
+        """
+        return _built(self._database, self._keys, self._random, Acts(self._database, actor, why), self._keep_seconds)
 
     def probe(self) -> None:
         """Ask the database for a transaction, as a login does: one that can only be read accepts nobody.
@@ -66,13 +80,15 @@ class Store:
     def sweep(self, when: float) -> None:
         """Delete what is over at `when` (Unix seconds).
 
-        That are challenges that have expired, rows of the journal that are too old, and, a day later, temporary codes
-        that have ended and places from where nobody tries anything any more.
+        That are challenges that have expired, sessions that have ended, rows of the journal that are too old, and, a
+        day later, temporary codes, login codes and invitations that have ended and places from where nobody tries
+        anything any more.
         """
         yesterday = when - _DAY
         self._delete(challenge, "id", challenge.c.expires <= when)
+        self._delete(session, "id", session.c.until <= when)
         self._delete(journal, "number", journal.c.at <= when - self._keep_seconds)
-        self._delete(token, "id", token.c.kind == Kind.TEMPORARY.value, token.c.valid_until <= yesterday)
+        self._delete(token, "id", token.c.kind.in_(WITH_AN_END), token.c.valid_until <= yesterday)
         self._delete(place, "place", *places.over(yesterday, when))
 
     def close(self) -> None:
@@ -114,16 +130,24 @@ def open_store(
     except BaseException:
         database.close()
         raise
-    acts = Acts(database, actor)
+    return _built(database, keys, random, Acts(database, actor), settings.keep_days * _DAY)
+
+
+def _built(database: Database, keys: KeyRing, random: Random, acts: Acts, keep_seconds: float) -> Store:
     return Store(
         Ledger(database, keys, random, acts),
         Tokens(database, keys, random, acts),
         Accounts(database, acts),
         Codes(database, keys, random, acts),
+        Passkeys(database, keys, random, acts),
+        Sessions(database, keys, random, acts),
         acts,
         Watch(database, acts),
+        Records(database),
         database,
-        settings.keep_days * _DAY,
+        keys,
+        random,
+        keep_seconds,
     )
 
 

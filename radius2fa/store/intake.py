@@ -54,7 +54,10 @@ def foretell(connection: Connection, keys: KeyRing, new: Sequence[NewToken]) -> 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """A token that is there: in the database, or further up in the same batch. None if its seed does not open."""
+    """A token that is there: in the database, or further up in the same batch.
+
+    None if its seed does not open, or it makes no codes.
+    """
 
     token: Factor | None = field(repr=False)
 
@@ -89,11 +92,11 @@ def _there(connection: Connection, keys: KeyRing, new: Sequence[NewToken]) -> _T
     )
     there = _There()
     for *sealed, serial in rows:
+        row = dict(zip(_COLUMNS, sealed, strict=True))
         try:
-            known = _Known(unsealed(keys, sealed))
+            known = _Known(None if row["kind"] == Kind.WEBAUTHN else unsealed(keys, sealed))
         except SealBroken:
             known = _Known(None)
-        row = dict(zip(_COLUMNS, sealed, strict=True))
         there.add(known, ("id", row["id"]), ("serial", serial), ("public id", row["public_id"]))
     return there
 

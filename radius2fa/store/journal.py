@@ -41,7 +41,7 @@ def write(connection: Connection, record: Record) -> None:
 
 def recent(connection: Connection, subject: str, limit: int) -> tuple[Record, ...]:
     """Return the person's last records, the newest first."""
-    return tuple(map(_record, connection.execute(_RECENT, {"subject": subject, "limit": limit})))
+    return tuple(map(read, connection.execute(_RECENT, {"subject": subject, "limit": limit})))
 
 
 def storable(text: str) -> str:
@@ -49,7 +49,8 @@ def storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
-def _record(row: Row[*tuple[Any, ...]]) -> Record:
+def read(row: Row[*tuple[Any, ...]]) -> Record:
+    """Return the record of a row of the whole table."""
     values = row._asdict()
     return Record(
         id=values["attempt"],

@@ -128,8 +128,7 @@ class Ledger:
             refusal = Reason.CODE_ALREADY_USED
         else:
             if failures.count:
-                forget = accounts.forget_passwords if success.burn is None else accounts.forget
-                forget(connection, success.subject)
+                _forget(connection, success)
             if success.place is not None:
                 places.forget(connection, success.place)
             journal.write(connection, record)
@@ -163,6 +162,16 @@ class Ledger:
         if isinstance(failure, Miss):
             miss = replace(failure, place=journal.storable(failure.place), name=journal.storable(failure.name))
             places.count(connection, miss, self._keys.digest(miss.place, miss.name.encode()), record.when)
+
+
+def _forget(connection: Connection, success: Success) -> None:
+    """Forget the failures of what was shown: a code, a password, or both."""
+    if success.burn is None:
+        accounts.forget_passwords(connection, success.subject)
+    elif success.by_password:
+        accounts.forget(connection, success.subject)
+    else:
+        accounts.forget_codes(connection, success.subject)
 
 
 def _end(connection: Connection, answered: bytes | None) -> bool:

@@ -15,9 +15,10 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 
 metadata = MetaData(
@@ -67,7 +68,12 @@ token = Table(
     metadata,
     Column("id", Text, primary_key=True, comment="Our name for the token"),
     Column("subject", Text, ForeignKey(account.c.subject), index=True, comment="Whose it is; null: it is in the stock"),
-    Column("kind", Text, nullable=False, comment="totp, hotp, yubikey, recovery or temporary"),
+    Column(
+        "kind",
+        Text,
+        nullable=False,
+        comment="totp, hotp, yubikey, webauthn, or of codes: recovery, temporary, passkey, invitation",
+    ),
     Column("algorithm", Text, nullable=False, comment="The hash below the HMAC: SHA1, SHA256 or SHA512 (totp, hotp)"),
     Column("digits", Integer, nullable=False, comment="The length of a code (totp, hotp)"),
     Column("period", Integer, nullable=False, comment="Seconds of a time step (totp)"),
@@ -75,9 +81,14 @@ token = Table(
         "seed",
         LargeBinary,
         nullable=False,
-        comment="What codes are checked with: sealed for this id and kind, or the keyed digest of an issued code",
+        comment="What codes or a passkey are checked with, sealed for this id and kind; an issued code's keyed digest",
     ),
-    Column("counter", BigInteger, nullable=False, comment="Lowest counter that may be accepted; an issued code's uses"),
+    Column(
+        "counter",
+        BigInteger,
+        nullable=False,
+        comment="Lowest counter that may be accepted; an issued code's uses; signatures that a passkey last told",
+    ),
     Column("drift", Integer, nullable=False, comment="The token's clock less ours, in time steps"),
     Column("remembered", BigInteger, comment="Counter of a good code seen outside the window, for a resync"),
     Column("remembered_at", Double, comment="When that code was seen"),
@@ -86,11 +97,16 @@ token = Table(
     Column("active", Boolean, nullable=False, comment="Whether it may answer"),
     Column("created", Double, nullable=False, comment="When it was enrolled"),
     Column("last_used", Double, comment="When a code of it was last accepted"),
-    Column("public_id", Text, unique=True, comment="What stands in front of the codes, in modhex (yubikey)"),
+    Column(
+        "public_id",
+        Text,
+        unique=True,
+        comment="What is before the codes, in modhex (yubikey); credential id, base64url (webauthn)",
+    ),
     Column("valid_from", Double, comment="It may not answer before"),
     Column("valid_until", Double, index=True, comment="It may not answer from then on"),
     Column("uses", Integer, comment="How often an issued code may be used; null for tokens"),
-    comment="One-time-code tokens, and codes that were handed out",
+    comment="One-time-code tokens, passkeys, and codes that were handed out",
 )
 
 challenge = Table(
@@ -100,6 +116,27 @@ challenge = Table(
     Column("held", LargeBinary, nullable=False, comment="The first leg's password, sealed under master key and State"),
     Column("expires", Double, nullable=False, index=True, comment="When the answer comes too late"),
     comment="Logins that wait for their code",
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Text, primary_key=True, comment="SHA-256 of the cookie's token, in hex"),
+    Column(
+        "subject", Text, nullable=False, index=True, comment="Who signed in; no foreign key, not all have an account"
+    ),
+    Column("name", Text, nullable=False, comment="The directory's spelling of their name"),
+    Column("typed", Text, nullable=False, comment="The user name as typed"),
+    Column("factor", Text, nullable=False, comment="The kind of the second factor, or why none was asked for"),
+    Column("created", Double, nullable=False, comment="When they signed in"),
+    Column("seen", Double, nullable=False, comment="When the session was last used, to the minute"),
+    Column("until", Double, nullable=False, index=True, comment="When it ends, however much it is used"),
+    Column("proved", Double, comment="When a second factor was last shown; null: none was"),
+    Column("by_passkey", Double, comment="When a passkey was last shown; null: none was"),
+    Column("source", Text, nullable=False, comment="The address that they signed in from"),
+    Column("agent", Text, nullable=False, comment="What their browser calls itself"),
+    Column("held", LargeBinary, nullable=False, comment="What waits in it, sealed under master key and token"),
+    comment="Who is signed in to the portal",
 )
 
 journal = Table(
@@ -135,6 +172,7 @@ act = Table(
     Column("name", Text, comment="Their name, as the directory spelled it then"),
     Column("token", Text, comment="The id of the token or code; no foreign key, as above"),
     Column("detail", Text, nullable=False, comment="More of it, for people"),
+    Column("why", Text, nullable=False, server_default=text("''"), comment="The reason that was given for it"),
     Index("act_subject_number_idx", "subject", "number"),
-    comment="What administrators did",
+    comment="What administrators did, and people for themselves",
 )

@@ -1,4 +1,4 @@
-"""Owns the sealing of what is secret in the tables: seeds, the passwords that wait for a code, and keyed digests.
+"""Owns the sealing of what is secret in the tables: seeds, what waits in a login or a session, and keyed digests.
 
 AES-256-GCM throughout (NIST SP 800-38D). A blob is a version octet, the id of its key, a nonce of 12 octets, and the
 ciphertext with its tag. Of codes that were handed out only a digest is kept (`otp.issued`), behind a version octet and
@@ -54,6 +54,8 @@ class _Key:
     seeds: AESGCM = field(repr=False)
     digests: bytes = field(repr=False)
     codes: bytes = field(repr=False)
+    forms: bytes = field(repr=False)
+    tags: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class KeyRing:
 
     def seal_held(self, held: Held, random: Random) -> bytes:
         """Return the password of a login that waits, sealed under the master key and its State."""
-        return _seal(self._current, _waiting(self._current, held.state), held.password, _held_context(held), random)
+        return _seal(self._current, _of_state(self._current, held.state), held.password, _held_context(held), random)
 
     def open_held(self, held: Held, blob: bytes) -> bytes:
         """Return the password that was sealed for the State, client, name and expiry of `held`.
@@ -126,7 +128,22 @@ class KeyRing:
 
         """
         key = self._key_of(blob)
-        return _open(key, _waiting(key, held.state), blob, _held_context(held))
+        return _open(key, _of_state(key, held.state), blob, _held_context(held))
+
+    def seal_session(self, session: str, token: bytes, secret: bytes, random: Random) -> bytes:
+        """Return what waits in the session of this id, sealed under the master key and its token."""
+        cipher = _of_session(self._current, token)
+        return _seal(self._current, cipher, secret, _framed(b"session", session.encode()), random)
+
+    def open_session(self, session: str, token: bytes, blob: bytes) -> bytes:
+        """Return what was sealed for the session of this id and token.
+
+        Raises:
+            SealBroken: it was altered, or sealed for another session, or its key is missing.
+
+        """
+        key = self._key_of(blob)
+        return _open(key, _of_session(key, token), blob, _framed(b"session", session.encode()))
 
     def digest_code(self, code: str, normal: bytes) -> bytes:
         """Return what is kept of an issued code of this id: the digest of its normal form."""
@@ -153,6 +170,14 @@ class KeyRing:
     def digest(self, client: str, credentials: bytes) -> bytes:
         """Return what recognises the same credentials from the same client again, and tells nothing else about them."""
         return hmac.digest(self._current.digests, _framed(client.encode(), credentials), "sha256")
+
+    def form_code(self, token: bytes) -> bytes:
+        """Return what a form holds to show that it came from a page of ours, for whoever has this token."""
+        return hmac.digest(self._current.forms, token, "sha256")
+
+    def derive(self, purpose: bytes, data: bytes) -> bytes:
+        """Return 32 octets that only whoever has the master key can tell, other ones for each purpose and data."""
+        return hmac.digest(self._current.tags, _framed(purpose, data), "sha256")
 
     def _key_of(self, blob: bytes) -> _Key:
         if blob[:1] != _VERSION:
@@ -194,11 +219,17 @@ def _derive(master: bytes) -> _Key:
         AESGCM(_hkdf(master, None, b"radius2fa seed")),
         _hkdf(master, None, b"radius2fa failure digest"),
         _hkdf(master, None, b"radius2fa issued code"),
+        _hkdf(master, None, b"radius2fa form"),
+        _hkdf(master, None, b"radius2fa derived"),
     )
 
 
-def _waiting(key: _Key, state: bytes) -> AESGCM:
+def _of_state(key: _Key, state: bytes) -> AESGCM:
     return AESGCM(_hkdf(key.master, state, b"radius2fa challenge"))
+
+
+def _of_session(key: _Key, token: bytes) -> AESGCM:
+    return AESGCM(_hkdf(key.master, token, b"radius2fa session"))
 
 
 def _hkdf(master: bytes, salt: bytes | None, purpose: bytes) -> bytes:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, literal, select
 from radius2fa.login.lockout import Failures
 from radius2fa.login.ports import NO_FAILURES, Retired, Standing
 from radius2fa.login.reason import Reason
-from radius2fa.otp.token import DEVICES, YubiKey
+from radius2fa.otp.token import DEVICES, Kind, YubiKey
 from radius2fa.store.burn import SEALED, unsealed, valid_at
 from radius2fa.store.journal import storable
 from radius2fa.store.prepared import Prepared
@@ -65,6 +65,8 @@ def standing(connection: Connection, keys: KeyRing, subject: str, where: str, wh
         why = _obstacle(when, active, valid_from, valid_until)
         # Told by the row: a token whose seal is broken asks for a code too, or its owner would need none.
         enrolled |= row[_KIND] in DEVICES and why is not Reason.TOKEN_NOT_YET_VALID
+        if row[_KIND] == Kind.WEBAUTHN:
+            continue  # it makes no codes
         if why is None:
             tokens.append(row[_SEALED])
         else:

@@ -14,6 +14,7 @@ from radius2fa.store.adding import MOST_ACTIVE, NewToken, Taken, TooManyTokens
 from radius2fa.store.burn import IS_DEVICE, SEALED, unsealed
 from radius2fa.store.database import Database
 from radius2fa.store.intake import Intake
+from radius2fa.store.journal import storable
 from radius2fa.store.schema import account, token
 from radius2fa.store.seal import KeyRing, Random
 
@@ -24,7 +25,9 @@ __all__ = ["MOST_ACTIVE", "Intake", "NewToken", "Taken", "TokenRow", "Tokens", "
 class TokenRow:
     """What people may see of a token. `subject` and `name` are its owner's, None in the stock. Times are Unix seconds.
 
-    `algorithm`, `digits`, `period` and `drift` say nothing of a YubiKey, `public_id` of nothing else.
+    `algorithm`, `digits`, `period` and `drift` say something of OATH tokens only. `public_id` is what stands in front
+    of a YubiKey's codes, or a passkey's credential id in base64url. A passkey's `counter` is the signature counter that
+    it last told.
     """
 
     id: str
@@ -75,12 +78,15 @@ _STOCK = _ROW.where(token.c.subject.is_(None)).order_by(token.c.serial.nulls_las
 _OF = _ROW.where(token.c.subject == bindparam("owner")).order_by(token.c.created, token.c.id)
 _ONE = _ROW.where(or_(token.c.id == bindparam("token"), token.c.serial == bindparam("token")))
 
-_SECRET = select(*SEALED).where(_THIS)
+_MAKES_CODES = token.c.kind != Kind.WEBAUTHN.value
+_SECRET = select(*SEALED).where(_THIS, _MAKES_CODES)
 _OWNER = select(token.c.subject, account.c.name, token.c.active).select_from(token.outerjoin(account)).where(_THIS)
 _SET_ACTIVE = update(token).where(_THIS).values(active=bindparam("now_active"))
 _SET_VALID = update(token).where(_THIS).values(valid_from=bindparam("not_before"), valid_until=bindparam("not_after"))
 _ASSIGN = update(token).where(_THIS, token.c.subject.is_(None)).values(subject=bindparam("owner"))
-_UNASSIGN = update(token).where(_THIS, token.c.subject.is_not(None)).values(subject=None)
+# A passkey is made for one person, and knows it.
+_UNASSIGN = update(token).where(_THIS, token.c.subject.is_not(None), _MAKES_CODES).values(subject=None)
+_RENAME = update(token).where(_THIS).values(label=bindparam("new_label"))
 _REMOVE = delete(token).where(_THIS)
 
 
@@ -96,7 +102,8 @@ class _Owned:
 class Tokens:
     """The tokens, as enrolment and the helpdesk see them. Times are Unix seconds.
 
-    Codes that were handed out (`codes.Codes`) are no tokens here. Every method may raise Unavailable.
+    Passkeys are tokens here, of which `passkeys.Passkeys` knows more. Codes that were handed out (`codes.Codes`) are
+    none. Every method may raise Unavailable.
     """
 
     def __init__(self, database: Database, keys: KeyRing, random: Random, acts: Acts) -> None:
@@ -166,6 +173,8 @@ class Tokens:
     def secret(self, token_id: str) -> Token | YubiKey | None:
         """Return a token with its seed, whether it may answer or not, None if there is none of this id.
 
+        A passkey has none: `passkeys.Passkeys` gives its public key.
+
         Raises:
             SealBroken: the seed does not open.
 
@@ -197,7 +206,7 @@ class Tokens:
         return self._database.write(job)
 
     def unassign(self, token_id: str) -> bool:
-        """Take a token back into the stock as it is: disabled if it was lost. False if it is nobody's."""
+        """Take a token back into the stock as it is: disabled if it was lost. False if it is nobody's, or a passkey."""
 
         def change(connection: Connection, _: _Owned) -> bool:
             return connection.execute(_UNASSIGN, {"token": token_id}).rowcount == 1
@@ -228,6 +237,15 @@ class Tokens:
             return connection.execute(_SET_ACTIVE, {"token": token_id, "now_active": active}).rowcount == 1
 
         return self._change(token_id, Deed.ENABLED if active else Deed.DISABLED, change)
+
+    def rename(self, token_id: str, label: str) -> bool:
+        """Give a token another label. False if there is none of this id."""
+        label = storable(label)
+
+        def change(connection: Connection, _: _Owned) -> bool:
+            return connection.execute(_RENAME, {"token": token_id, "new_label": label}).rowcount == 1
+
+        return self._change(token_id, Deed.RENAMED, change, label)
 
     def remove(self, token_id: str) -> bool:
         """Delete a token. False if there is none of this id."""

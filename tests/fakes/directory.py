@@ -113,6 +113,10 @@ class ForAnyClient:
     def bind(self, entry: Entry, password: bytes, deadline: float) -> BindResult:
         return self.directory.bind(entry, password, deadline)
 
+    def people(self) -> Iterator[Entry]:
+        """Yield everybody."""
+        return self.directory.people()
+
 
 def _matching(name: str) -> str:
     """The name as caseIgnoreMatch compares it (RFC 4517 section 4.2.11), near enough."""

@@ -75,6 +75,7 @@ class FakeLedger:
         self.broken = False
         self._lock = Lock()
         self._kept: dict[str, _Kept] = {}  # by the token's id
+        self._passkeys: dict[str, tuple[str, float | None]] = {}  # by id: whose, and from when on
         self._people = _Tally()  # by subject
         self._places = _Tally()
         self._of_codes: dict[str, int] = {}  # by subject
@@ -87,17 +88,23 @@ class FakeLedger:
         """Give a person a token or a code."""
         self._kept[token.id] = _Kept(token, subject, valid_from, valid_until)
 
+    def register(self, passkey_id: str, subject: str, *, valid_from: float | None = None) -> None:
+        """Give a person a passkey, which makes no codes."""
+        self._passkeys[passkey_id] = subject, valid_from
+
     def stock_up(self, yubikey: YubiKey, *, valid_from: float | None = None, valid_until: float | None = None) -> None:
         """Put a YubiKey into the stock."""
         self._kept[yubikey.id] = _Kept(yubikey, None, valid_from, valid_until)
 
     def retire(self, token_id: str, why: Reason) -> None:
-        """Let a token answer no more, for one of the reasons that `Retired` has."""
+        """Let a token answer no more, for one of the reasons that `Retired` has. A passkey never did, here."""
+        if token_id in self._passkeys:
+            return
         self._kept[token_id] = replace(self._kept[token_id], why=why)
 
     def deactivate(self, token_id: str) -> None:
         """Take a token away, so that nothing is left of it."""
-        del self._kept[token_id]
+        del (self._passkeys if token_id in self._passkeys else self._kept)[token_id]
 
     def bypass(self, subject: str, until: float) -> None:
         """Ask a person for no second factor before `until`."""
@@ -155,13 +162,20 @@ class FakeLedger:
                 self._kept[success.burn.token] = replace(
                     kept, token=_burned(kept.token, success.burn), subject=success.subject
                 )
-            self._people.forget(success.subject, keep=0 if success.burn else self._of_codes.get(success.subject, 0))
-            if success.burn is not None:
-                self._of_codes.pop(success.subject, None)
+            self._forget(success)
             if success.place is not None:
                 self._places.forget(success.place)
             self.records.append(record)
             return None
+
+    def _forget(self, success: Success) -> None:
+        of_codes = self._of_codes.get(success.subject, 0)
+        if success.burn is None:
+            self._people.forget(success.subject, keep=of_codes)
+            return
+        of_passwords = self._people.of(success.subject).count - of_codes
+        self._people.forget(success.subject, keep=0 if success.by_password else of_passwords)
+        self._of_codes.pop(success.subject, None)
 
     def _working(self) -> Lock:
         if self.broken:
@@ -190,7 +204,10 @@ class FakeLedger:
 
     def _enrolled(self, subject: str, when: float) -> bool:
         theirs = [kept for kept in self._kept.values() if kept.subject == subject and kept.token.kind in DEVICES]
-        return any(kept.obstacle(when) is not Reason.TOKEN_NOT_YET_VALID for kept in theirs)
+        since = [valid_from for owner, valid_from in self._passkeys.values() if owner == subject]
+        return any(kept.obstacle(when) is not Reason.TOKEN_NOT_YET_VALID for kept in theirs) or any(
+            valid_from is None or valid_from <= when for valid_from in since
+        )
 
     def _count(self, record: Record, failure: Failure | Miss | None) -> None:
         match failure:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from radius2fa.login.attempt import Accept, CodeMode, Reject
-from radius2fa.login.policy import Rule
+from radius2fa.login.policy import Rule, SecondFactor
 from radius2fa.login.reason import Reason
 from radius2fa.otp.issued import digest_of
 from radius2fa.otp.token import IssuedCode, Kind, Token, YubiKey
@@ -239,3 +239,72 @@ def test_a_code_out_of_step_is_named_as_such() -> None:
     world.house = replace(world.house, windows=replace(world.house.windows, totp_resync=4))
     assert world.type(PASSWORD + CODES[47251649]) == Reject(Reason.OUT_OF_STEP)
     assert (world.ledger.records[-1].reason, world.ledger.records[-1].token) == (Reason.OUT_OF_STEP, "alices")
+
+
+# --- security keys and passkeys, login codes, invitations
+
+
+@pytest.mark.parametrize("mode", [CodeMode.APPENDED, CodeMode.CHALLENGE])
+def test_who_has_a_passkey_only_is_enrolled_and_needs_a_code_where_those_enrolled_do(mode: CodeMode) -> None:
+    world = World(mode)
+    world.rule(Rule("staff", second_factor=SecondFactor.IF_ENROLLED, adopts=True))
+    world.ledger.register("bobs", world.bob)
+    world.ledger.stock_up(yubikey(public_id=PUBLIC))
+    assert world.login(b"", password=b"bobs password", name="bob") == Reject(
+        Reason.NO_TOKEN if mode is CodeMode.APPENDED else Reason.NO_CODE
+    )
+    assert world.login(PUBLIC.encode() + FIRST, password=b"bobs password", name="bob") == Reject(Reason.NO_TOKEN)
+    assert world.directory.binds == 0
+
+
+@pytest.mark.parametrize("mode", [CodeMode.APPENDED, CodeMode.CHALLENGE, CodeMode.EITHER])
+def test_a_login_code_works_wherever_a_code_does_and_once(mode: CodeMode) -> None:
+    world = World(mode)
+    world.ledger.register("bobs", world.bob)
+    world.ledger.add(issued(Kind.PASSKEY, b"90817263"), world.bob)
+    code, password = b"90817263", b"bobs password"
+    assert world.login(code, password=password, name="bob") == Accept(world.bob, "code", "passkey", "staff")
+    if mode is not CodeMode.EITHER:
+        assert world.login(code, password=password, name="bob") == Reject(Reason.CODE_ALREADY_USED)
+    assert world.directory.binds == 1
+
+
+def test_a_login_code_is_refused_where_the_rule_does_not_name_its_kind() -> None:
+    world = World()
+    world.rule(Rule("staff", kinds=frozenset({Kind.TOTP})))
+    world.ledger.add(issued(Kind.PASSKEY, b"90817263"), world.alice)
+    assert world.login(b"90817263") == Reject(Reason.KIND_NOT_ALLOWED)
+    assert world.login(CODE) == Accept(world.alice, "alices", "totp", "staff")
+
+
+@pytest.mark.parametrize("mode", [CodeMode.APPENDED, CodeMode.CHALLENGE])
+@pytest.mark.parametrize("typed", [b"7k2mq-x9f4c", b"7k2mqx9f4c"])
+def test_an_invitation_is_no_login_where_no_rule_names_it_and_stays_good(mode: CodeMode, typed: bytes) -> None:
+    world = World(mode)
+    world.ledger.add(issued(Kind.INVITATION, b"7k2mqx9f4c"), world.bob)
+    for _ in range(2):
+        assert world.login(typed, password=b"bobs password", name="bob") == Reject(Reason.KIND_NOT_ALLOWED)
+    assert world.ledger.records[-1].token == "code"
+    assert (world.standing(world.bob).failures.count, world.directory.binds) == (0, 0)
+    world.rule(Rule("portal", kinds=frozenset({Kind.INVITATION})))
+    assert world.login(typed, password=b"bobs password", name="bob") == Accept(
+        world.bob, "code", "invitation", "portal"
+    )
+    assert world.login(typed, password=b"bobs password", name="bob") == Reject(Reason.CODE_ALREADY_USED)
+
+
+@pytest.mark.parametrize("mode", [CodeMode.APPENDED, CodeMode.EITHER])
+def test_the_end_of_a_password_is_no_guess_at_an_invitation(mode: CodeMode) -> None:
+    world = World(mode)
+    world.rule(Rule("portal", kinds=frozenset({Kind.INVITATION})))
+    world.ledger.add(issued(Kind.INVITATION, b"7k2mqx9f4c"), world.bob)
+    world.type(b"correct0horse", name="bob")
+    assert world.standing(world.bob).failures.count == 0
+    world.type(b"horse7k2mq-x9f4d", name="bob")  # by its hyphen it was meant as one
+    assert world.standing(world.bob).failures.count == 1
+
+
+def test_an_invitation_beside_a_token_makes_no_code_of_the_tokens_a_guess() -> None:
+    world = World()
+    world.ledger.add(issued(Kind.INVITATION, b"7k2mqx9f4c"), world.alice)
+    assert world.login(CODE) == Accept(world.alice, "alices", "totp", "staff")

@@ -73,7 +73,7 @@ def test_the_first_rule_that_matches_wins_whichever_names_the_client() -> None:
 def test_without_a_rule_that_matches_a_second_factor_is_required_and_nothing_is_told() -> None:
     chosen = Rules.of([]).choose("vpn", ALICE, HERE)
     assert (chosen.name, chosen.asks_at(0.0), chosen.reply(ALICE)) == ("", SecondFactor.REQUIRED, ())
-    assert all(chosen.allows(kind) for kind in Kind)
+    assert [kind for kind in Kind if not chosen.allows(kind)] == [Kind.INVITATION]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,11 @@ def test_if_enrolled_ends_on_its_date(
 def test_kinds_are_those_that_are_named() -> None:
     rule = Rule("rule", kinds=frozenset({Kind.TOTP, Kind.RECOVERY}))
     assert [kind for kind in Kind if rule.allows(kind)] == [Kind.TOTP, Kind.RECOVERY]
+
+
+def test_an_invitation_is_allowed_only_where_it_is_named() -> None:
+    assert not Rule("rule").allows(Kind.INVITATION)
+    assert Rule("rule", kinds=frozenset({Kind.INVITATION})).allows(Kind.INVITATION)
 
 
 @pytest.mark.parametrize("name", ["alice", "ALICE", "  Alice ", "Al\u0131ce"])

@@ -12,6 +12,8 @@ BARE = YubiKey("bare", "", bytes(16), bytes(6))
 NAMED = YubiKey("named", "ddddgciilcjk", bytes(16), bytes(6))
 RECOVERY = IssuedCode("recovery", Kind.RECOVERY, b"key", b"digest")
 TEMPORARY = IssuedCode("temporary", Kind.TEMPORARY, b"key", b"digest")
+INVITATION = IssuedCode("invitation", Kind.INVITATION, b"key", b"digest")
+LOGIN = IssuedCode("login", Kind.PASSKEY, b"key", b"digest")
 OTP = b"jhlifidginuirlhgidcvbfnutjnibldi"
 LONG = b"ddddgciilcjk" + OTP
 
@@ -61,6 +63,8 @@ def test_a_string_is_parted_from_the_right_by_the_digits_of_the_tokens(
         (b"pass4567890123", [RECOVERY, EIGHT], ((b"pass", b"4567890123"), (b"pass45", b"67890123"))),
         (b"secret12345678", [TEMPORARY], ((b"secret", b"12345678"),)),
         (b"secret12345678", [TEMPORARY, EIGHT], ((b"secret", b"12345678"),)),
+        (b"secret12345678", [LOGIN, TEMPORARY], ((b"secret", b"12345678"),)),
+        (b"secretabcde-fghjk", [INVITATION, RECOVERY], ((b"secret", b"abcde-fghjk"),)),
     ],
 )
 def test_a_string_is_parted_by_every_form_that_the_tokens_can_produce(
@@ -115,7 +119,8 @@ def test_a_delimiter_may_stand_inside_of_a_code_too(password: bytes, delimiter: 
 
 # Properties
 
-TOKENS = st.lists(st.sampled_from([SIX, EIGHT, BARE, NAMED, RECOVERY, TEMPORARY]), max_size=8)
+ALL = [SIX, EIGHT, BARE, NAMED, RECOVERY, TEMPORARY, INVITATION, LOGIN]
+TOKENS = st.lists(st.sampled_from(ALL), max_size=8)
 DELIMITERS = st.none() | st.sampled_from([b",", b"-", b"--", "§".encode(), b"c", b"x"])
 PASSWORDS = st.binary(max_size=128) | st.text("0123456789abcd-", max_size=60).map(str.encode)
 MODHEX = st.text("cbdefghijklnrtuvCBDEFGHIJKLNRTUV", min_size=32, max_size=32)
@@ -125,10 +130,10 @@ SYMBOLS = st.text("0123456789abcdefghijklmnopqrstvwxyzABC", min_size=5, max_size
 @st.composite
 def typed_codes(draw: st.DrawFn) -> tuple[Factor, bytes]:
     """A token and what may be typed as its code."""
-    token = draw(st.sampled_from([SIX, EIGHT, BARE, NAMED, RECOVERY, TEMPORARY]))
+    token = draw(st.sampled_from(ALL))
     if isinstance(token, YubiKey):
         return token, (token.public_id + draw(MODHEX)).encode()
-    if token is RECOVERY:
+    if token in {RECOVERY, INVITATION}:
         return token, (draw(SYMBOLS) + draw(st.sampled_from(["", "-"])) + draw(SYMBOLS)).encode()
     count = 6 if token is SIX else 8
     return token, draw(st.text("0123456789", min_size=count, max_size=count)).encode()

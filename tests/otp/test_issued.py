@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radius2fa.otp.issued import digest_of, normal, recovery_code, temporary_code
-from radius2fa.otp.token import Kind
+from radius2fa.otp.issued import digest_of, invitation, login_code, normal, of_letters, recovery_code, temporary_code
+from radius2fa.otp.token import ISSUED, Kind
 
 KEY = b"k" * 32
+LETTERS, DIGITS = (Kind.RECOVERY, Kind.INVITATION), (Kind.TEMPORARY, Kind.PASSKEY)
 
 
 def octets(*given: bytes) -> Callable[[int], bytes]:
@@ -62,6 +63,15 @@ def test_a_temporary_code_is_eight_digits_each_as_likely_as_any_other(drawn: lis
     assert temporary_code(octets(*(number.to_bytes(4, "big") for number in drawn))) == code
 
 
+def test_an_invitation_has_the_form_of_a_recovery_code_and_a_login_code_that_of_a_temporary_one() -> None:
+    assert invitation(octets(bytes(range(10, 20)))) == "abcde-fghjk"
+    drawn = (4_200_000_000).to_bytes(4, "big"), (12_345_678).to_bytes(4, "big")
+    assert login_code(octets(*drawn)) == "12345678"
+    assert [kind for kind in ISSUED if of_letters(kind)] == list(LETTERS)
+    assert set(ISSUED) == {*LETTERS, *DIGITS}
+
+
+@pytest.mark.parametrize("kind", LETTERS)
 @pytest.mark.parametrize(
     "typed",
     [
@@ -73,10 +83,11 @@ def test_a_temporary_code_is_eight_digits_each_as_likely_as_any_other(drawn: lis
         b"LocoVw5tzi",
     ],
 )
-def test_a_recovery_code_is_read_however_it_is_written(typed: bytes) -> None:
-    assert normal(Kind.RECOVERY, typed) == b"10c0vw5tz1"
+def test_a_code_of_letters_is_read_however_it_is_written(typed: bytes, kind: Kind) -> None:
+    assert normal(kind, typed) == b"10c0vw5tz1"
 
 
+@pytest.mark.parametrize("kind", LETTERS)
 @pytest.mark.parametrize(
     "typed",
     [
@@ -101,29 +112,30 @@ def test_a_recovery_code_is_read_however_it_is_written(typed: bytes) -> None:
         b"abcde_fghjk",
     ],
 )
-def test_what_is_not_in_the_form_of_a_recovery_code(typed: bytes) -> None:
-    assert normal(Kind.RECOVERY, typed) is None
+def test_what_is_not_in_the_form_of_a_code_of_letters(typed: bytes, kind: Kind) -> None:
+    assert normal(kind, typed) is None
 
 
+@pytest.mark.parametrize("kind", DIGITS)
 @pytest.mark.parametrize(
     "typed",
     [b"", b"1234567", b"123456789", b"1234-5678", b"1234567o", b"1234567\n", b" 1234567", "１２３".encode()],  # noqa: RUF001
 )
-def test_a_temporary_code_is_eight_ascii_digits(typed: bytes) -> None:
-    assert normal(Kind.TEMPORARY, typed) is None
-    assert normal(Kind.TEMPORARY, b"01234567") == b"01234567"
+def test_a_code_of_digits_is_eight_ascii_digits(typed: bytes, kind: Kind) -> None:
+    assert normal(kind, typed) is None
+    assert normal(kind, b"01234567") == b"01234567"
 
 
-@given(st.binary(min_size=10, max_size=10))
-def test_every_recovery_code_can_be_read_as_it_is_shown(drawn: bytes) -> None:
-    code = recovery_code(octets(drawn))
-    assert normal(Kind.RECOVERY, code.encode()) == code.replace("-", "").encode()
+@given(st.binary(min_size=10, max_size=10), st.sampled_from(LETTERS))
+def test_every_code_of_letters_can_be_read_as_it_is_shown(drawn: bytes, kind: Kind) -> None:
+    code = (recovery_code if kind is Kind.RECOVERY else invitation)(octets(drawn))
+    assert normal(kind, code.encode()) == code.replace("-", "").encode()
 
 
-@given(st.integers(0, 4_199_999_999))
-def test_every_temporary_code_can_be_read_as_it_is_shown(drawn: int) -> None:
-    code = temporary_code(octets(drawn.to_bytes(4, "big"))).encode()
-    assert normal(Kind.TEMPORARY, code) == code
+@given(st.integers(0, 4_199_999_999), st.sampled_from(DIGITS))
+def test_every_code_of_digits_can_be_read_as_it_is_shown(drawn: int, kind: Kind) -> None:
+    code = (temporary_code if kind is Kind.TEMPORARY else login_code)(octets(drawn.to_bytes(4, "big"))).encode()
+    assert normal(kind, code) == code
 
 
 @pytest.mark.parametrize(

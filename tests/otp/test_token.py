@@ -1,6 +1,6 @@
 import pytest
 
-from radius2fa.otp.token import IssuedCode, Kind, Token, YubiKey
+from radius2fa.otp.token import DEVICES, ISSUED, IssuedCode, Kind, Token, YubiKey
 
 SEED = b"12345678901234567890"
 AES = b"0123456789abcdef"
@@ -22,6 +22,7 @@ def test_a_hotp_token_has_no_use_for_a_period() -> None:
     [
         ("kind", {"kind": Kind.YUBIKEY}),
         ("kind", {"kind": Kind.RECOVERY}),
+        ("kind", {"kind": Kind.WEBAUTHN}),
         ("digits", {"digits": 7}),
         ("period", {"period": 45}),
         ("key", {"key": b""}),
@@ -62,6 +63,7 @@ def test_a_yubikey_that_no_code_can_be_read_with_is_refused_by_the_field(field: 
     [
         ("kind", {"kind": Kind.TOTP}),
         ("kind", {"kind": Kind.YUBIKEY}),
+        ("kind", {"kind": Kind.WEBAUTHN}),
         ("uses", {"uses": 0}),
         ("counter", {"counter": -1}),
     ],
@@ -69,3 +71,12 @@ def test_a_yubikey_that_no_code_can_be_read_with_is_refused_by_the_field(field: 
 def test_a_code_that_could_never_be_used_is_refused_by_the_field(field: str, values: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=rf"^{field}: "):
         IssuedCode(**{"id": "t", "kind": Kind.TEMPORARY, "key": AES, "digest": AES, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ISSUED)
+def test_a_code_of_each_kind_that_is_handed_out_can_be(kind: Kind) -> None:
+    assert IssuedCode("t", kind, AES, AES).kind is kind
+
+
+def test_every_kind_is_a_device_or_handed_out_and_none_is_both() -> None:
+    assert sorted([*DEVICES, *ISSUED]) == sorted(Kind)

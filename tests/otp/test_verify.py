@@ -228,6 +228,16 @@ def test_each_recovery_code_of_a_list_works() -> None:
     assert verdicts == [Match(str(number), 0, 0) for number in range(10)]
 
 
+def test_an_invitation_is_read_as_a_recovery_code_and_a_login_code_as_a_temporary_one() -> None:
+    desk = Desk(issued(Kind.INVITATION, b"7k2mqx9f4c"), Windows())
+    assert desk.says(b"7K2MQ-X9F4C", NOW) == Match("code", 0, 0)
+    assert desk.says(b"7k2mqx9f4c", NOW) == Used("code")
+    desk = Desk(issued(Kind.PASSKEY, b"90817263"), Windows())
+    assert desk.says(b"90817264", NOW) == WRONG
+    assert desk.says(b"90817263", NOW) == Match("code", 0, 0)
+    assert desk.says(b"90817263", NOW) == Used("code")
+
+
 def test_a_temporary_code_works_as_often_as_it_may() -> None:
     desk = Desk(issued(Kind.TEMPORARY, b"90817263", uses=3), Windows())
     verdicts = [desk.says(b"90817263", NOW) for _ in range(4)]

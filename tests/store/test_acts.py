@@ -11,6 +11,8 @@ from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token, YubiKey
 from radius2fa.store.acts import Act, Deed, written
 from radius2fa.store.engine import Store
+from radius2fa.store.passkeys import NewPasskey
+from radius2fa.store.sessions import NewSession
 from radius2fa.store.tokens import MOST_ACTIVE, NewToken, Taken, TooManyTokens
 from tests.store.opening import opened
 
@@ -54,12 +56,17 @@ CHANGES: dict[Deed, Callable[[Store], object]] = {
     Deed.DISABLED: lambda store: store.tokens.set_active("phone", active=False),
     Deed.ENABLED: lambda store: store.tokens.set_active("phone", active=True),
     Deed.VALIDITY: lambda store: store.tokens.set_valid("phone", None, 1767225600.0),
+    Deed.RENAMED: lambda store: store.tokens.rename("phone", "old phone"),
     Deed.UNASSIGNED: lambda store: store.tokens.unassign("phone"),
     Deed.REMOVED: lambda store: store.tokens.remove("phone"),
     Deed.UNLOCKED: lambda store: store.accounts.unlock("alice-id"),
     Deed.TEMPORARY_CODES_REVOKED: lambda store: store.codes.revoke("alice-id"),
 }
-DETAILS = {Deed.VALIDITY: "from - until 2026-01-01T00:00:00Z", Deed.TEMPORARY_CODES_REVOKED: "1 codes"}
+DETAILS = {
+    Deed.VALIDITY: "from - until 2026-01-01T00:00:00Z",
+    Deed.RENAMED: "old phone",
+    Deed.TEMPORARY_CODES_REVOKED: "1 codes",
+}
 
 
 @pytest.mark.parametrize("deed", CHANGES, ids=str)
@@ -73,6 +80,44 @@ def test_where_the_caller_says_no_time_it_is_the_databases(store: Store, deed: D
     token = None if deed in {Deed.UNLOCKED, Deed.TEMPORARY_CODES_REVOKED} else "phone"
     assert act == Act(act.at, "server", deed, "alice-id", "alice", token, DETAILS.get(deed, ""))
     assert before - 0.01 <= act.at <= after + 0.01  # SQLite's clock counts milliseconds
+
+
+def test_another_actor_writes_their_own_name_and_reason_on_the_same_database(settings: Settings) -> None:
+    with closing(opened(settings)) as store:
+        helpdesk = store.by("Henry", "lost the phone, call 4711")
+        store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
+        helpdesk.codes.new_recovery("alice-id", "alice", 2.0)
+        helpdesk.passkeys.add(NewPasskey("laptop", "alice-id", "alice", "", bytes(16), b"key"), 3.0)
+        helpdesk.accounts.bypass("alice-id", "alice", 1767225600.0, 4.0)
+        helpdesk.tokens.add(NewToken(KEY), 5.0)
+        success = Success("bob-id", "bob", Burn("key", 300, 0, adopts=True))
+        helpdesk.ledger.accept(success, Record("0c", 6.0, "vpn", "bob", "", Result.ACCEPT, subject="bob-id"), None)
+        helpdesk.sessions.begin(NewSession("alice-id", "alice", "alice", "totp"), 99.0, 7.0)
+        helpdesk.sessions.end_all("alice-id")
+        store.by("\0", "\udc80").tokens.remove("phone")
+        acts = store.acts.recent(None, 100)
+    assert [(act.who, act.what, act.why) for act in acts] == [
+        ("\ufffd", Deed.REMOVED, "?"),
+        ("Henry", Deed.SESSIONS_ENDED, "lost the phone, call 4711"),
+        ("Henry", Deed.ADOPTED, "lost the phone, call 4711"),
+        ("Henry", Deed.ADDED, "lost the phone, call 4711"),
+        ("Henry", Deed.BYPASS_GIVEN, "lost the phone, call 4711"),
+        ("Henry", Deed.ADDED, "lost the phone, call 4711"),
+        ("Henry", Deed.RECOVERY_CODES_MADE, "lost the phone, call 4711"),
+        ("server", Deed.ADDED, ""),
+    ]
+
+
+def test_what_another_actors_store_seals_opens_in_this_one_and_is_swept_by_either(store: Store) -> None:
+    other = store.by("Henry")
+    other.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
+    assert store.tokens.secret("phone") == PHONE
+    token = other.sessions.begin(NewSession("alice-id", "alice", "alice", "totp", held=b"x"), 99.0, 7.0)
+    found = store.sessions.find(token, 8.0, 60.0)
+    assert found is not None
+    assert found.held == b"x"
+    other.sweep(99.0)
+    assert store.sessions.of("alice-id", 8.0) == ()
 
 
 def test_what_changes_nothing_is_no_act(store: Store) -> None:

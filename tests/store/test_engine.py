@@ -18,6 +18,7 @@ from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, Store, address
 from radius2fa.store.seal import BadKeyFile, KeyRing
+from radius2fa.store.sessions import NewSession
 from radius2fa.store.tokens import NewToken
 from tests.servers.postgres import Postgres
 from tests.store.opening import opened, postgres_settings, standing, using
@@ -51,19 +52,19 @@ def test_an_empty_database_is_refused_with_the_remedy(postgres: Postgres) -> Non
 def test_tables_of_a_newer_program_are_refused_with_the_remedy(settings: Settings, sql: Sql) -> None:
     sql("UPDATE alembic_version SET version_num = '9999'")
     try:
-        with pytest.raises(SchemaTooNew, match=r"revision 9999, this program knows 0002: install its newer version"):
+        with pytest.raises(SchemaTooNew, match=r"revision 9999, this program knows 0003: install its newer version"):
             opened(settings)
     finally:
-        sql("UPDATE alembic_version SET version_num = '0002'")
+        sql("UPDATE alembic_version SET version_num = '0003'")
 
 
 def test_tables_of_an_older_program_are_refused_with_the_remedy(settings: Settings, sql: Sql) -> None:
     sql("UPDATE alembic_version SET version_num = '0001'")
     try:
-        with pytest.raises(SchemaTooOld, match=r"revision 0001, 0002 is needed: run `radius2fa db upgrade`"):
+        with pytest.raises(SchemaTooOld, match=r"revision 0001, 0003 is needed: run `radius2fa db upgrade`"):
             opened(settings)
     finally:
-        sql("UPDATE alembic_version SET version_num = '0002'")
+        sql("UPDATE alembic_version SET version_num = '0003'")
 
 
 @pytest.mark.parametrize(
@@ -218,10 +219,12 @@ def test_a_sweep_deletes_what_has_expired_and_nothing_else(settings: Settings, s
         when = 10 * DAY
         for number, expires in enumerate((when - 1, when, when + 1)):
             store.ledger.ask(replace(HELD, state=b"%032d" % number, expires=expires), ACCEPTED, None)
+            store.sessions.begin(NewSession("alice-id", "alice", "alice", "totp"), expires, 1.0)
         for at in (when - 2 * DAY - 1, when - 2 * DAY, when - 2 * DAY + 1, when):
             store.ledger.refuse(replace(REFUSED, when=at), None, None)
         store.sweep(when)
         assert sql("SELECT expires FROM challenge") == [(when + 1,)]
+        assert sql("SELECT until FROM session") == [(when + 1,)]
         assert sql("SELECT at FROM journal ORDER BY at") == [(when - 2 * DAY + 1,), (when,)]
 
 

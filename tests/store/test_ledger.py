@@ -32,6 +32,7 @@ from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Algorithm, IssuedCode, Kind, Token, YubiKey
 from radius2fa.otp.yubico import to_modhex
 from radius2fa.store.engine import Store
+from radius2fa.store.passkeys import NewPasskey
 from radius2fa.store.tokens import NewToken
 from tests.fakes.ledger import FakeLedger
 from tests.store.opening import opened
@@ -69,6 +70,12 @@ class StockUp(Protocol):
     ) -> None: ...
 
 
+class Register(Protocol):
+    """Gives a person a passkey."""
+
+    def __call__(self, passkey_id: str, subject: str, *, valid_from: float | None = None) -> None: ...
+
+
 @dataclass(frozen=True)
 class Books:
     """A ledger under test, and what a port for logins has no word for."""
@@ -77,6 +84,7 @@ class Books:
     add: Add
     stock_up: StockUp
     issue: Callable[[str, int, float], str]  # a temporary code: whose, how often, until when; its id
+    register: Register
     disable: Callable[[str], object]
     remove: Callable[[str], object]
     bypass: Callable[[str, float], object]
@@ -97,6 +105,10 @@ def of_store(store: Store) -> Books:
         store.codes.new_temporary(subject, "alice", until=until, uses=uses, when=1.0)
         return store.codes.of(subject, 1.0).temporary[0].id
 
+    def register(passkey_id: str, subject: str, *, valid_from: float | None = None) -> None:
+        store.passkeys.add(NewPasskey(passkey_id, subject, "alice", "", passkey_id.encode() * 8, b"key"), 1.0)
+        store.tokens.set_valid(passkey_id, valid_from, None)
+
     def records() -> list[Record]:
         return [record for subject in (ALICE, BOB) for record in reversed(store.accounts.recent(subject, 1000))]
 
@@ -105,6 +117,7 @@ def of_store(store: Store) -> Books:
         add,
         stock_up,
         issue,
+        register,
         lambda token: store.tokens.set_active(token, active=False),
         store.tokens.remove,
         lambda subject, until: store.accounts.bypass(subject, "alice", until, 1.0),
@@ -124,6 +137,7 @@ def of_fake() -> Books:
         fake.add,
         fake.stock_up,
         issue,
+        fake.register,
         lambda token: fake.retire(token, Reason.TOKEN_DISABLED),
         fake.deactivate,
         fake.bypass,
@@ -256,6 +270,28 @@ def test_an_issued_code_is_known_with_its_uses_until_it_ends(books: Books) -> No
     assert isinstance(code, IssuedCode)
     assert (code.id, code.kind, code.counter, code.uses) == (code_id, Kind.TEMPORARY, 0, 2)
     assert standing(books.ledger, when=1100.0) == Standing(retired=(Retired(code, Reason.TOKEN_EXPIRED),))
+
+
+def test_a_passkey_enrols_its_owner_and_makes_no_codes(books: Books) -> None:
+    books.register("passkey", ALICE)
+    assert standing(books.ledger) == Standing(enrolled=True)
+    assert standing(books.ledger, BOB) == Standing()
+    books.add(FOB, ALICE)
+    assert standing(books.ledger) == Standing((FOB,), enrolled=True)
+
+
+def test_a_passkey_that_was_disabled_enrols_its_owner_and_one_that_was_removed_does_not(books: Books) -> None:
+    books.register("passkey", ALICE)
+    books.disable("passkey")
+    assert standing(books.ledger) == Standing(enrolled=True)
+    books.remove("passkey")
+    assert standing(books.ledger) == Standing()
+
+
+@pytest.mark.parametrize(("when", "enrolled"), [(999.9, False), (1000.0, True)])
+def test_a_passkey_enrols_its_owner_from_its_first_moment(books: Books, when: float, enrolled: bool) -> None:  # noqa: FBT001 - a table
+    books.register("passkey", ALICE, valid_from=1000.0)
+    assert standing(books.ledger, when=when) == Standing(enrolled=enrolled)
 
 
 def test_a_bypass_shows_with_and_without_a_token(books: Books) -> None:
@@ -553,6 +589,23 @@ def test_a_login_without_a_code_forgets_the_wrong_passwords_and_no_wrong_codes(l
     assert standing(ledger).failures.count == 0
 
 
+def test_a_code_alone_forgets_the_wrong_codes_and_no_wrong_passwords(ledger: Ledger) -> None:
+    for number in range(3):
+        record, failure = guess(number)
+        ledger.refuse(record, replace(failure, of_code=number != 1, rules=PATIENT), None)
+    assert ledger.accept(replace(SUCCESS, by_password=False), ACCEPTED, None) is None
+    assert standing(ledger) == Standing((BURNED,), Failures(1, 0.0), enrolled=True)
+    record, failure = guess(3)
+    ledger.refuse(record, replace(failure, rules=PATIENT), None)
+    assert ledger.accept(replace(burning(101), burn=None), ACCEPTED, None) is None
+    assert standing(ledger).failures == Failures(1, 0.0)  # the wrong code of since then
+
+
+def test_a_code_alone_of_somebody_without_failures_leaves_none(ledger: Ledger) -> None:
+    assert ledger.accept(replace(SUCCESS, by_password=False), ACCEPTED, None) is None
+    assert standing(ledger).failures == Failures(0, 0.0)
+
+
 @pytest.mark.parametrize("strange", ["a\0b", "a\ud800b"])
 def test_a_persons_name_may_be_anything_that_a_directory_holds(ledger: Ledger, strange: str) -> None:
     record, failure = guess(1)
@@ -739,6 +792,13 @@ def test_who_has_a_token_by_now_adopts_none(books: Books) -> None:
     assert books.ledger.accept(ADOPTION, replace(ACCEPTED, subject=BOB), None) is Reason.CODE_ALREADY_USED
     assert books.ledger.stock([KEY.public_id], 1000.0) == (KEY,)
     assert [record.reason for record in books.records()] == [Reason.CODE_ALREADY_USED]
+
+
+def test_who_has_a_passkey_by_now_adopts_no_yubikey(books: Books) -> None:
+    books.stock_up(KEY)
+    books.register("passkey", BOB)
+    assert books.ledger.accept(ADOPTION, replace(ACCEPTED, subject=BOB), None) is Reason.CODE_ALREADY_USED
+    assert books.ledger.stock([KEY.public_id], 1000.0) == (KEY,)
 
 
 def test_of_several_yubikeys_at_once_one_person_adopts_one(books: Books) -> None:

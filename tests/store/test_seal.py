@@ -31,6 +31,8 @@ RING = KeyRing.parse(text(MASTER))
 OTHER_RING = KeyRing.parse(text(OTHER))
 SEALED = RING.seal_seed("phone", Kind.TOTP, SEED, counted)
 SEALED_HELD = RING.seal_held(HELD, counted)
+COOKIE = bytes(range(200, 232))
+WAITING = RING.seal_session("5e55", COOKIE, b"a pending seed", counted)
 
 
 def flipped(blob: bytes, bit: int) -> bytes:
@@ -128,6 +130,37 @@ def test_the_state_alone_does_not_open_a_waiting_password() -> None:
     claiming = SEALED_HELD[:1] + bytes.fromhex(OTHER_ID) + SEALED_HELD[5:]
     with pytest.raises(SealBroken):
         OTHER_RING.open_held(HELD, claiming)
+
+
+def test_what_waits_in_a_session_opens_for_its_own_id_and_token() -> None:
+    assert RING.open_session("5e55", COOKIE, WAITING) == b"a pending seed"
+    rotated = KeyRing.parse(text(OTHER, MASTER))
+    assert rotated.open_session("5e55", COOKIE, WAITING) == b"a pending seed"
+    others = (("5e56", COOKIE), ("5e55", COOKIE[:-1]), ("5e55", b""), ("5e55", bytes(32)))
+    for session, token in others:
+        with pytest.raises(SealBroken):
+            RING.open_session(session, token, WAITING)
+
+
+def test_what_waits_in_a_session_does_not_open_with_any_bit_flipped_or_another_key() -> None:
+    for bit in range(len(WAITING) * 8):
+        with pytest.raises(SealBroken):
+            RING.open_session("5e55", COOKIE, flipped(WAITING, bit))
+    claiming = WAITING[:1] + bytes.fromhex(OTHER_ID) + WAITING[5:]
+    with pytest.raises(SealBroken):
+        OTHER_RING.open_session("5e55", COOKIE, claiming)
+
+
+def test_what_waits_in_a_session_and_a_waiting_password_are_sealed_with_different_keys() -> None:
+    context = WAITING[:5] + b"\0\0\0\x07session\0\0\0\x045e55"
+    extracted = hmac.digest(COOKIE, MASTER, "sha256")
+    keys = [
+        hmac.digest(extracted, purpose + b"\x01", "sha256")
+        for purpose in (b"radius2fa session", b"radius2fa challenge")
+    ]
+    assert AESGCM(keys[0]).decrypt(WAITING[5:17], WAITING[17:], context) == b"a pending seed"
+    with pytest.raises(InvalidTag):
+        AESGCM(keys[1]).decrypt(WAITING[5:17], WAITING[17:], context)
 
 
 def test_a_digest_is_of_client_and_credentials_and_of_the_key() -> None:

@@ -19,9 +19,25 @@ from radius2fa.config.model import Store as Settings
 from radius2fa.login.ports import Record, Result, Unavailable
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token
-from radius2fa.store import accounts, acts, adding, burn, codes, intake, journal, ledger, places, tokens
+from radius2fa.store import (
+    accounts,
+    acts,
+    adding,
+    burn,
+    codes,
+    intake,
+    journal,
+    ledger,
+    passkeys,
+    places,
+    records,
+    schema,
+    sessions,
+    tokens,
+)
 from radius2fa.store import standing as standing_of
 from radius2fa.store.engine import Store
+from radius2fa.store.records import ActFilter, LoginFilter
 from radius2fa.store.seal import KeyRing, new_key_text
 from radius2fa.store.tokens import NewToken
 from radius2fa.store.upgrade import upgrade
@@ -203,7 +219,21 @@ HOT = {
     "active tokens": adding._ACTIVE.params(subjects=["alice-id"]),
     "namesakes": intake._NAMESAKES.params(ids=["a", "b"], serials=["a", "b"], public_ids=["cc", "dd"]),
     "recovery codes": codes._RECOVERY_LEFT,
-    "temporary codes": codes._TEMPORARY,
+    "temporary codes": codes._TEMPORARY.params(owner="alice-id", when=1.0),
+    "find a session": sessions._FIND,
+    "use a session": sessions._TOUCH,
+    "keep something in a session": sessions._KEEP,
+    "prove a session": sessions._TAKE,
+    "sessions of a person": sessions._OF,
+    "end a session": sessions._END_ONE,
+    "end all sessions": sessions._END_ALL,
+    "passkeys of a person": passkeys._OF,
+    "a passkey": passkeys._BY_CREDENTIAL,
+    "a signature": passkeys._USED,
+    "logins of a person": records._page(schema.journal, records._of_logins(LoginFilter(subject="x")), 7, 50),
+    "logins of an hour": records._page(schema.journal, records._of_logins(LoginFilter(since=1.0, until=2.0)), 7, 50),
+    "hours": records._HOURLY,
+    "acts done to a person": records._page(schema.act, records._of_acts(ActFilter(subject="x")), 7, 50),
 }
 
 

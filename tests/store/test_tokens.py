@@ -11,6 +11,7 @@ from radius2fa.config.model import Store as Settings
 from radius2fa.login.ports import Record, Result, Standing, Unavailable
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Algorithm, Kind, Token, YubiKey
+from radius2fa.store.codes import Temporary
 from radius2fa.store.engine import Store
 from radius2fa.store.seal import SealBroken
 from radius2fa.store.tokens import NewToken, Taken, TokenRow, TooManyTokens
@@ -150,6 +151,23 @@ def test_a_removed_token_is_gone(enrolled: Store) -> None:
     assert enrolled.tokens.remove("phone") is True
     assert enrolled.tokens.list("alice-id") == (FOB_ROW,)
     assert enrolled.tokens.remove("phone") is False
+
+
+def test_a_token_is_renamed(enrolled: Store) -> None:
+    assert enrolled.tokens.rename("phone", "my old phone") is True
+    assert enrolled.tokens.rename("fob", "\0") is True
+    assert enrolled.tokens.list("alice-id") == (
+        replace(PHONE_ROW, label="my old phone"),
+        replace(FOB_ROW, label="\ufffd"),
+    )
+    assert enrolled.tokens.rename("none", "x") is False
+    (code_id,) = (code.id for code in issued(enrolled))
+    assert enrolled.tokens.rename(code_id, "x") is False  # which is no token
+
+
+def issued(store: Store) -> tuple[Temporary, ...]:
+    store.codes.new_temporary("alice-id", "alice", until=100.0, uses=1, when=1.0)
+    return store.codes.of("alice-id", 1.0).temporary
 
 
 def test_advancing_uses_up_everything_to_the_counter_once(enrolled: Store) -> None:

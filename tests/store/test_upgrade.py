@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from radius2fa.config.model import Store as Settings
 from radius2fa.login.lockout import Failures
@@ -19,6 +19,7 @@ from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Algorithm, Kind, Token
 from radius2fa.store import schema
 from radius2fa.store.accounts import Account
+from radius2fa.store.acts import Act, Deed
 from radius2fa.store.engine import SchemaTooNew, SchemaTooOld, address
 from radius2fa.store.seal import KeyRing
 from radius2fa.store.upgrade import _engine, upgrade
@@ -28,6 +29,7 @@ from tests.store.opening import opened, postgres_settings, query, quiet, standin
 STEPS = [
     "The first tables: people, tokens, logins that wait for their code, the journal of logins.",
     "Every second factor: YubiKeys, issued codes, a stock, validity, bypasses, places, acts of administration.",
+    "The portal: its sessions, passkeys among the tokens, and the reasons that are given for acts.",
 ]
 
 KEYS = KeyRing.parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")  # the octets 0 to 31
@@ -55,6 +57,19 @@ FILLING = (
         "INSERT INTO journal VALUES (41, '0b', 1000.5, 'vpn', 'alice', 'alice-id', '192.0.2.7', 'reject', 'wrong-code',"
         " 'phone')"
     ),
+)
+FILLING_OF_THE_SECOND = (
+    (
+        "INSERT INTO token VALUES ('key', NULL, 'yubikey', 'SHA1', 6, 30, :octets, 275, 0, NULL, NULL,"
+        " '', 'SN-2', TRUE, 2.75, NULL, 'ccccccbcgujh', 3.5, :for_ever, NULL)"
+    ),
+    (
+        "INSERT INTO token VALUES ('temporary-1', 'bob-id', 'temporary', 'SHA1', 6, 30, :octets, 1, 0, NULL, NULL,"
+        " '', NULL, TRUE, 2.75, 4.5, NULL, NULL, 5.5, 3)"
+    ),
+    "INSERT INTO place VALUES ('from 192.0.2.7', 3, 1060.5, :octets, 1000.75)",
+    "INSERT INTO act VALUES (7, 6.5, 'root', 'token-added', 'alice-id', 'alice', 'phone', 'by hand')",
+    "INSERT INTO act VALUES (9, 7.5, 'root', 'tokens-imported', NULL, NULL, NULL, '')",
 )
 
 
@@ -90,23 +105,38 @@ def as_of_the_first_revision(settings: Settings) -> Engine:
     """Return an engine on a database that the program of revision 0001 made and filled."""
     engine = _engine(settings)
     with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
-        config.attributes["connection"] = connection
-        config.attributes["on_version_apply"] = lambda **_: None
-        command.upgrade(config, "0001")
-        for statement in FILLING:
-            used = {name: value for name, value in VALUES.items() if f":{name}" in statement}
-            connection.execute(text(statement), used)
+        fill(connection, "0001", FILLING)
     return engine
 
 
-def rows_of(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
-    """Return all rows of the tables of the first revision, in the order of their first column."""
+def as_of_the_second_revision(settings: Settings) -> Engine:
+    """Return an engine on a database that was upgraded to revision 0002, and filled before and afterwards."""
+    engine = as_of_the_first_revision(settings)
+    with engine.begin() as connection:
+        fill(connection, "0002", FILLING_OF_THE_SECOND)
+    return engine
+
+
+def fill(connection: Connection, revision: str, filling: tuple[str, ...]) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+    config.attributes["connection"] = connection
+    config.attributes["on_version_apply"] = lambda **_: None
+    command.upgrade(config, revision)
+    for statement in filling:
+        used = {name: value for name, value in VALUES.items() if f":{name}" in statement}
+        connection.execute(text(statement), used)
+
+
+FIRST_TABLES = ("account", "token", "challenge", "journal")
+
+
+def rows_of(engine: Engine, tables: tuple[str, ...] = FIRST_TABLES) -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows of the tables, in the order of their first column."""
     with engine.connect() as connection:
         return {
             table: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1"))]  # noqa: S608
-            for table in ("account", "token", "challenge", "journal")
+            for table in tables
         }
 
 
@@ -122,6 +152,27 @@ def test_an_upgrade_keeps_every_row_and_value_and_leaves_what_is_new_empty(empty
         "journal": [row + (None,) * 2 for row in before["journal"]],
     }
     engine.dispose()
+
+
+def test_an_upgrade_of_the_second_revision_keeps_every_row_and_value_and_gives_the_acts_no_reason(
+    empty: Settings,
+) -> None:
+    engine = as_of_the_second_revision(empty)
+    tables = (*FIRST_TABLES, "place", "act")
+    before = rows_of(engine, tables)
+    assert [len(rows) for rows in before.values()] == [2, 4, 1, 1, 1, 2]
+    upgrade(empty, quiet)
+    assert rows_of(engine, (*tables, "session")) == before | {
+        "act": [(*row, "") for row in before["act"]],
+        "session": [],
+    }
+    engine.dispose()
+    with closing(opened(empty, KEYS)) as store:
+        assert store.acts.recent("alice-id", 10) == (
+            Act(6.5, "root", Deed.ADDED, "alice-id", "alice", "phone", "by hand"),
+        )
+        store.accounts.unlock("alice-id")  # the next act has a number of its own
+        assert len(store.acts.recent(None, 10)) == 3
 
 
 def test_what_was_there_before_an_upgrade_is_still_understood(empty: Settings) -> None:
@@ -161,7 +212,7 @@ def test_an_upgrade_that_fails_leaves_the_old_tables_as_they_were(empty: Setting
         upgrade(empty, fail)
     assert rows_of(engine) == before
     engine.dispose()
-    with pytest.raises(SchemaTooOld, match="revision 0001, 0002 is needed"):
+    with pytest.raises(SchemaTooOld, match="revision 0001, 0003 is needed"):
         opened(empty)
 
 
@@ -178,9 +229,9 @@ def test_every_table_and_column_says_what_it_holds() -> None:
 def test_an_upgrade_tells_its_steps_and_a_second_one_has_none(empty: Settings) -> None:
     steps: list[tuple[str, int, int]] = []
     upgrade(empty, lambda *step: steps.append(step))
-    assert steps == [(STEPS[0], 1, 2), (STEPS[1], 2, 2)]
+    assert steps == [(STEPS[0], 1, 3), (STEPS[1], 2, 3), (STEPS[2], 3, 3)]
     upgrade(empty, lambda *step: steps.append(step))
-    assert len(steps) == 2
+    assert len(steps) == 3
 
 
 def test_two_nodes_may_upgrade_at_once(empty: Settings) -> None:
