@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radius2fa.cli.confirming import proof_of
-from radius2fa.cli.finding import TokenName, no_room, secret_of, token_of
+from radius2fa.cli.finding import TokenName, no_room, require_no_passkey, secret_of, token_of
 from radius2fa.cli.opening import NO, fail, open_settings, open_store
 from radius2fa.cli.person import entry_of
 from radius2fa.cli.token_facts import form, note
@@ -34,6 +34,7 @@ def assign(
     entry = entry_of(user, settings)
     with closing(open_store(settings)) as store:
         row = token_of(store, token)
+        require_no_passkey(row)
         if row.name is not None:
             more = " already" if row.subject == entry.subject else f": first run `radius2fa token unassign {row.id}`"
             fail(NO, f"token {row.id} belongs to {printable(row.name)}{more}")
@@ -51,6 +52,7 @@ def unassign(token: TokenName) -> None:
     """
     with closing(open_store(open_settings())) as store:
         row = token_of(store, token)
+        require_no_passkey(row)
         if not store.tokens.unassign(row.id):
             fail(NO, f"token {row.id} is nobody's: it is in the stock already")
     typer.echo(f"Token {row.id} of {printable(str(row.name))} is in the stock again.{note(row, time.time())}")

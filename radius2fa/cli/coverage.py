@@ -54,7 +54,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """By stable id: who has a token or had one, and which kinds of those that may answer."""
+    """By stable id: who has a token or had one, and which kinds of code those make that may answer.
+
+    Whoever has a passkey gets login codes by it, in the portal.
+    """
 
     ever: frozenset[str]
     able: Mapping[str, frozenset[Kind]]
@@ -66,7 +69,8 @@ class Enrolled:
         able: dict[str, frozenset[Kind]] = {}
         for subject, kind, now_is in states:
             if now_is is State.ACTIVE:
-                able[subject] = able.get(subject, frozenset()) | {kind}
+                shown = Kind.PASSKEY if kind is Kind.WEBAUTHN else kind
+                able[subject] = able.get(subject, frozenset()) | {shown}
         return cls(frozenset(subject for subject, _, now_is in states if now_is is not State.NOT_YET_VALID), able)
 
 

@@ -46,6 +46,7 @@ class Dossier:
                 ("Bypass", "none" if self.bypass_until is None else bypass_in_words(self.bypass_until)),
                 ("Recovery codes", f"{self.codes.recovery_left} left" if self.codes.recovery_left else "none"),
                 ("Temporary codes", "; ".join(map(temporary_in_words, self.codes.temporary)) or "none"),
+                *([("Invitation", invitation_in_words(self.codes.invitation))] if self.codes.invitation else []),
             ]
         )
         typer.echo("\nTokens")
@@ -54,7 +55,9 @@ class Dossier:
         else:
             typer.echo("none")
         print_section("Last logins", _LOGIN_TITLES, [_login_cells(login) for login in self.logins])
-        print_section("Administration", _ACT_TITLES, [_act_cells(act) for act in self.acts])
+        explained = any(act.why for act in self.acts)
+        titles = (*_ACT_TITLES, "Why") if explained else _ACT_TITLES
+        print_section("Administration", titles, [_act_cells(act)[: len(titles)] for act in self.acts])
 
     def described(self) -> dict[str, object]:
         """Return it as JSON has it."""
@@ -73,6 +76,7 @@ class Dossier:
             "bypass_until": iso_time(self.bypass_until),
             "recovery_codes_left": self.codes.recovery_left,
             "temporary_codes": [temporary_described(code) for code in self.codes.temporary],
+            "invitation": temporary_described(self.codes.invitation) if self.codes.invitation else None,
             "tokens": [described(token, self.when) for token in self.tokens],
             "logins": [_login_described(login) for login in self.logins],
             "administration": [_act_described(act) for act in self.acts],
@@ -119,8 +123,13 @@ def temporary_in_words(code: "Temporary") -> str:
     return f"used {code.used} of {code.uses} times, until {local_time(code.valid_until)}"
 
 
+def invitation_in_words(code: "Temporary") -> str:
+    """Return until when an invitation that was not used yet is good."""
+    return f"open until {local_time(code.valid_until)}"
+
+
 def temporary_described(code: "Temporary") -> dict[str, object]:
-    """Return a temporary code as JSON has it."""
+    """Return a temporary code or an invitation as JSON has it."""
     return {
         "id": code.id,
         "uses": code.uses,
@@ -168,8 +177,15 @@ _ACT_TITLES = ("When", "Who", "What", "Token", "Detail")
 
 
 def _act_cells(act: "Act") -> tuple[str, ...]:
-    return local_time(act.at), act.who, act.what, act.token or "", act.detail
+    return local_time(act.at), act.who, act.what, act.token or "", act.detail, act.why
 
 
 def _act_described(act: "Act") -> dict[str, object]:
-    return {"when": iso_time(act.at), "who": act.who, "what": act.what, "token": act.token, "detail": act.detail}
+    return {
+        "when": iso_time(act.at),
+        "who": act.who,
+        "what": act.what,
+        "token": act.token,
+        "detail": act.detail,
+        "why": act.why,
+    }

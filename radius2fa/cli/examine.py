@@ -1,4 +1,4 @@
-"""Owns what `radius2fa check` looks at beyond the configuration: key, database, directories, addresses, clock."""
+"""Owns what `radius2fa check` tries beyond the configuration: key, database, directories, portal, addresses, clock."""
 
 import ctypes
 import errno
@@ -6,11 +6,15 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from radius2fa.cli.examine_directory import directories
+from radius2fa.cli.examine_portal import portal
 from radius2fa.cli.verdict import Check, Verdict
 from radius2fa.config.model import Listen, Settings
+from radius2fa.config.rules import RADIUS_PORT
+from radius2fa.config.web import PORTAL_PORT
 from radius2fa.login.ports import Unavailable
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, open_store
 from radius2fa.store.seal import BadKeyFile, KeyRing
@@ -24,6 +28,10 @@ def everything(settings: Settings) -> Iterator[Check]:
     yield from directories(settings)
     for listen in settings.server.listen:
         yield address(listen)
+    if settings.portal.url is not None:
+        yield from portal(settings.portal, time.time())
+        for listen in settings.portal.listen:
+            yield address(listen, PAGES)
     yield clock(time.time(), kernel_synchronised())
 
 
@@ -47,46 +55,68 @@ def database(settings: Settings) -> Iterator[Check]:
         yield Check("database", Verdict.OK, f"{settings.store.url}, tables up to date")
 
 
-def address(listen: Listen) -> Check:
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What addresses are listened on for: how, by which key of the configuration, and the port that needs no privilege.
+
+    `tables` are the kernel's, in /proc/net.
+    """
+
+    kind: socket.SocketKind
+    tables: tuple[str, str]
+    subject: str
+    key: str
+    port: int
+
+
+RADIUS = Purpose(socket.SOCK_DGRAM, ("udp", "udp6"), "listen", "server.listen", RADIUS_PORT)
+PAGES = Purpose(socket.SOCK_STREAM, ("tcp", "tcp6"), "portal listen", "portal.listen", PORTAL_PORT)
+
+
+def address(listen: Listen, purpose: Purpose = RADIUS) -> Check:
     """Find out whether the address can be listened on."""
     six = ":" in listen.host
-    subject = f"listen [{listen.host}]:{listen.port}" if six else f"listen {listen.host}:{listen.port}"
+    subject = f"{purpose.subject} {f'[{listen.host}]' if six else listen.host}:{listen.port}"
     try:
-        with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with socket.socket(socket.AF_INET6 if six else socket.AF_INET, purpose.kind) as probe:
+            if purpose.kind is socket.SOCK_STREAM:  # or connections that have just ended would be in the way
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if six:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe.bind((listen.host, listen.port))
     except OSError as wrong:
-        return unbound(subject, wrong, lambda: holder(listen.port))
+        return unbound(subject, wrong, lambda: holder(listen.port, tables=purpose.tables), purpose)
     return Check(subject, Verdict.OK, "free")
 
 
-def unbound(subject: str, wrong: OSError, find_holder: Callable[[], str]) -> Check:
+def unbound(subject: str, wrong: OSError, find_holder: Callable[[], str], purpose: Purpose = RADIUS) -> Check:
     """Say why an address cannot be listened on."""
     match wrong.errno:
         case errno.EADDRINUSE:
-            return _taken(subject, find_holder())
+            return _taken(subject, find_holder(), purpose)
         case errno.EADDRNOTAVAIL:
             return Check(subject, Verdict.FAULT, "this machine does not have the address", "See `ip address`.")
         case errno.EACCES:
-            return Check(subject, Verdict.FAULT, "ports below 1024 need a privilege", "Use port 1812.")
+            return Check(subject, Verdict.FAULT, "ports below 1024 need a privilege", f"Use port {purpose.port}.")
         case errno.EAFNOSUPPORT:
-            return Check(subject, Verdict.FAULT, "this machine has no IPv6", "Take the address out of server.listen.")
+            remedy = f"Take the address out of {purpose.key}."
+            return Check(subject, Verdict.FAULT, "this machine has no IPv6", remedy)
         case _:
-            return Check(subject, Verdict.FAULT, str(wrong.strerror), "Correct server.listen.")
+            return Check(subject, Verdict.FAULT, str(wrong.strerror), f"Correct {purpose.key}.")
 
 
-def _taken(subject: str, program: str) -> Check:
+def _taken(subject: str, program: str, purpose: Purpose) -> Check:
     if any(word.rpartition("/")[2] == "radius2fa" for word in program.split()):
         return Check(subject, Verdict.OK, f"in use by {program}")
     if program:
-        return Check(subject, Verdict.FAULT, f"taken by {program}", "Stop it, or choose another port in server.listen.")
+        remedy = f"Stop it, or choose another port in {purpose.key}."
+        return Check(subject, Verdict.FAULT, f"taken by {program}", remedy)
     return Check(subject, Verdict.WARNING, "taken", "Is radius2fa running already? As root, check tells by whom.")
 
 
-def holder(port: int, proc: Path = Path("/proc")) -> str:
-    """Return the command line and process id of who has the UDP port, "" if that cannot be told."""
-    links = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
+def holder(port: int, proc: Path = Path("/proc"), tables: tuple[str, str] = RADIUS.tables) -> str:
+    """Return the command line and process id of who has the port, "" if that cannot be told."""
+    links = {f"socket:[{inode}]" for inode in _inodes(port, proc, tables)}
     for descriptor in proc.glob("[0-9]*/fd/*") if links else ():
         try:
             if str(descriptor.readlink()) in links:
@@ -98,8 +128,8 @@ def holder(port: int, proc: Path = Path("/proc")) -> str:
     return ""
 
 
-def _inodes(port: int, proc: Path) -> Iterator[str]:
-    for table in ("udp", "udp6"):
+def _inodes(port: int, proc: Path, tables: tuple[str, str]) -> Iterator[str]:
+    for table in tables:
         try:
             lines = (proc / "net" / table).read_text().splitlines()[1:]
         except OSError:

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 
 from radius2fa.cli.verdict import Check, Verdict
+from radius2fa.config import portals
 from radius2fa.config.model import Directory, Settings
 from radius2fa.config.policies import groups_of
 from radius2fa.directory.directories import Directories
@@ -14,7 +15,9 @@ from radius2fa.directory.inspection.accounts import Accounts
 from radius2fa.directory.inspection.certificates import facts_in
 from radius2fa.directory.inspection.steps import ServerReport, Step
 from radius2fa.directory.srv import Told
+from radius2fa.directory.wanted import Wanted
 from radius2fa.login.ports import Unavailable
+from radius2fa.portal.wanted import portal_wanted
 from radius2fa.server.wanted import wanted
 
 DAY = 86400.0
@@ -37,7 +40,7 @@ def _directory(directory: Directory, settings: Settings, accounts: Accounts) -> 
         told = tell(directory)
         endpoints = dict.fromkeys(endpoint for each in told for endpoint in each.endpoints)
         reports = inspect(
-            directory, time.monotonic, wanted(settings), now=time.time, endpoints=endpoints, accounts=accounts
+            directory, time.monotonic, _wanted(settings), now=time.time, endpoints=endpoints, accounts=accounts
         )
     except ValueError as wrong:
         subject = f"directory {directory.name}" if prefix else "directory"
@@ -49,6 +52,15 @@ def _directory(directory: Directory, settings: Settings, accounts: Accounts) -> 
         yield from server(report, time.time(), prefix)
     yield from own_certificate(directory, time.time(), prefix)
     return any(report.ok for report in reports)
+
+
+def _wanted(settings: Settings) -> Wanted:
+    """Return what the server wants to know of people, and the portal, if there is one."""
+    one = wanted(settings)
+    if settings.portal.url is None:
+        return one
+    other = portal_wanted(settings)
+    return Wanted(one.groups or other.groups, one.attributes | other.attributes, one.names or other.names)
 
 
 def service(told: Told, prefix: str = "") -> Iterator[Check]:
@@ -70,7 +82,7 @@ def server(report: ServerReport, now: float, prefix: str = "") -> Iterator[Check
     for step in report.steps:
         yield Check(f"{prefix}{report.url} {step.name}", _verdict(step), step.detail, step.remedy)
     if report.certificate_expires is not None:
-        yield from _expiry(f"{prefix}{report.url} certificate", report.certificate_expires, now)
+        yield from expiry(f"{prefix}{report.url} certificate", report.certificate_expires, now)
 
 
 def _verdict(step: Step) -> Verdict:
@@ -91,29 +103,32 @@ def own_certificate(directory: Directory, now: float, prefix: str = "") -> Itera
         yield Check(subject, Verdict.FAULT, f"no certificate can be read in {directory.client_certificate}", remedy)
         return
     yield Check(subject, Verdict.OK, f"{facts.subject}: {facts}")
-    yield from _expiry(subject, facts.ends.timestamp(), now)
+    yield from expiry(subject, facts.ends.timestamp(), now)
 
 
-def _expiry(subject: str, ends: float, now: float) -> Iterator[Check]:
-    """Warn of an end that is near."""
+def expiry(subject: str, ends: float, now: float, what_ends: str = "logins end") -> Iterator[Check]:
+    """Warn of an end that is near; `what_ends` with it."""
     days = int((ends - now) // DAY)
     if days < 0:
         yield Check(subject, Verdict.FAULT, "has expired", "Have it renewed.")
     elif days < _CERTIFICATE_DAYS:
         message = f"expires in {days} days" if days > 1 else "expires within two days"
-        yield Check(subject, Verdict.WARNING, message, "Have it renewed, or logins end then.")
+        yield Check(subject, Verdict.WARNING, message, f"Have it renewed, or {what_ends} then.")
 
 
 def groups(settings: Settings) -> Iterator[Check]:
-    """Look for each group that a policy speaks of, in all directories: nobody belongs to one whose DN is misspelt."""
-    policies = {group: policy.name for policy in reversed(settings.policy) for _, group in groups_of(policy)}
+    """Look for each group that the settings speak of, in all directories: nobody belongs to one that is misspelt."""
+    policies = {
+        group: f"policy {policy.name!r}" for policy in reversed(settings.policy) for _, group in groups_of(policy)
+    }
+    places = {group: f"portal.{key[0]}" for key, group in portals.groups_of(settings.portal)} | policies
     with closing(Directories.of(settings, time.monotonic)) as directories:
-        for group, policy in policies.items():
+        for group, place in places.items():
             try:
                 why = directories.unreadable(group, time.monotonic() + PATIENCE)
             except Unavailable as broken:
                 yield Check(f"group {group}", Verdict.UNAVAILABLE, broken.cause, "See the directory's log.")
                 continue
             if why:
-                remedy = f"Correct the DN in policy {policy!r}, or let the service account read the group."
+                remedy = f"Correct the DN in {place}, or let the service account read the group."
                 yield Check(f"group {group}", Verdict.WARNING, f"no such group can be read: {why}", remedy)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from radius2fa.cli.opening import MISCONFIGURED, NO, fail
+from radius2fa.otp.token import Kind
 from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
@@ -21,13 +22,25 @@ def token_of(store: "Store", name: str) -> "TokenRow":
 
 
 def secret_of(store: "Store", row: "TokenRow") -> "Token | YubiKey":
-    """Return a token with its seed. If that does not open, the program ends with 78."""
+    """Return a token with its seed. If that does not open, the program ends with 78; with 1 if it is a passkey's."""
     from radius2fa.store.seal import SealBroken  # noqa: PLC0415 - heavy
 
+    if row.kind is Kind.WEBAUTHN:
+        fail(NO, f"token {row.id} is a security key or passkey: it makes no codes, and its secret never leaves it")
     try:
         return store.tokens.secret(row.id) or unknown(row.id)
     except SealBroken as broken:
         fail(MISCONFIGURED, str(broken))
+
+
+def require_no_passkey(row: "TokenRow") -> None:
+    """If a token can be nobody else's, end the program with 1."""
+    if row.kind is Kind.WEBAUTHN:
+        fail(
+            NO,
+            f"token {row.id} is a security key or passkey, which knows whose it is: remove it, and let whoever has it "
+            "register it in the portal",
+        )
 
 
 def activate(store: "Store", token_id: str, name: str) -> None:

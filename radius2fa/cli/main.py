@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from radius2fa import __version__
-from radius2fa.cli import check, db, demo, explain, init, policy, serve, status, token, unblocking, user
+from radius2fa.cli import check, db, demo, explain, init, policy, portal, serve, status, token, unblocking, user
 from radius2fa.cli.opening import CONFIG, SOFTWARE, UNAVAILABLE, USAGE
 from radius2fa.config.places import CONFIG_ENVIRONMENT, CONFIG_FILE
 from radius2fa.login.ports import Unavailable
@@ -28,6 +28,7 @@ app.command()(demo.demo)
 app.command()(init.init)
 app.command()(check.check)
 app.command()(serve.serve)
+app.command()(portal.portal)
 app.command()(status.status)
 app.command()(explain.explain)
 app.command()(unblocking.unblock)

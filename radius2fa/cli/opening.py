@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.config.faults import Fault
     from radius2fa.config.model import Settings
     from radius2fa.directory.directories import Directories
+    from radius2fa.directory.wanted import Wanted
     from radius2fa.login.case import House
     from radius2fa.server.replies import UnusableReplies
     from radius2fa.store.engine import Store
@@ -54,10 +55,11 @@ def open_settings() -> "Settings":
         raise
 
 
-def open_store(settings: "Settings", by: str | None = None) -> "Store":
+def open_store(settings: "Settings", by: str | None = None, threads: int | None = None) -> "Store":
     """Return the open store. A wrong key or wrong tables end the program with 78.
 
-    `by` is whom the record of administration names; None is the person at the command line.
+    `by` is whom the record of administration names; None is the person at the command line. As many `threads` may work
+    with it at the same time as are given; None are those of the RADIUS server.
 
     Raises:
         Unavailable: the database does not answer.
@@ -74,7 +76,7 @@ def open_store(settings: "Settings", by: str | None = None) -> "Store":
         return engine.open_store(
             settings.store,
             keys,
-            threads=settings.server.threads,
+            threads=settings.server.threads if threads is None else threads,
             clock=time.monotonic,
             random=os.urandom,
             actor=actor() if by is None else by,
@@ -90,14 +92,20 @@ def open_directory(settings: "Settings", *, for_policy: bool = True) -> "Directo
 
     Unusable settings end the program with 78.
     """
-    import time  # noqa: PLC0415 - as above
-
-    from radius2fa.directory.directories import Directories  # noqa: PLC0415 - heavy
     from radius2fa.directory.wanted import NOTHING_MORE  # noqa: PLC0415 - as the others
     from radius2fa.server.wanted import wanted  # noqa: PLC0415 - heavy
 
+    return open_directories(settings, wanted(settings) if for_policy else NOTHING_MORE)
+
+
+def open_directories(settings: "Settings", wanted: "Wanted") -> "Directories":
+    """Return all directories as `open_directory` does; they tell of people what is wanted."""
+    import time  # noqa: PLC0415 - as above
+
+    from radius2fa.directory.directories import Directories  # noqa: PLC0415 - heavy
+
     try:
-        return Directories.of(settings, time.monotonic, wanted(settings) if for_policy else NOTHING_MORE)
+        return Directories.of(settings, time.monotonic, wanted)
     except ValueError as wrong:
         fail(MISCONFIGURED, f"directory: {wrong}")
 

@@ -7,6 +7,7 @@ from radius2fa.cli.showing import local_time, print_facts, print_table
 from radius2fa.login.case import Visit
 from radius2fa.login.policy import Rule, Rules, SecondFactor, Unfit, obstacles
 from radius2fa.login.ports import Entry, Standing
+from radius2fa.otp.token import Kind
 from radius2fa.radius.attributes import ReplyAttribute, shown
 
 NEVER = "cannot log in, whatever is typed"
@@ -96,6 +97,10 @@ def _verdict_on_tokens(rule: Rule, standing: Standing) -> str:
     if rule.lets_adopt(enrolled=standing.enrolled):
         return "has no token yet; a YubiKey out of the stock becomes theirs by their first login with it"
     if not any(rule.allows(token.kind) for token in standing.tokens):
+        if standing.enrolled and rule.allows(Kind.PASSKEY):
+            return (
+                "has no code that may answer here; by a passkey, if they have one, the portal gives them a login code"
+            )
         return "has no token that may answer here, and cannot log in before there is one"
     return "logs in with password and code"
 

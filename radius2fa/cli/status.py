@@ -12,7 +12,7 @@ import typer
 from radius2fa.cli.dossier import failures_in_words, temporary_described
 from radius2fa.cli.opening import open_settings, open_store
 from radius2fa.cli.showing import Json, iso_time, local_time, print_json, print_section
-from radius2fa.cli.token_facts import State, state
+from radius2fa.cli.token_facts import PASSKEY, State, state
 from radius2fa.otp.token import Kind
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
 
 LOOK_BACK = 3600.0  # seconds in which logins are counted
 
-_KINDS = {Kind.TOTP: "TOTP", Kind.HOTP: "HOTP", Kind.YUBIKEY: "YubiKey"}
+_KINDS = {Kind.TOTP: "TOTP", Kind.HOTP: "HOTP", Kind.YUBIKEY: "YubiKey", Kind.WEBAUTHN: PASSKEY.capitalize()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from radius2fa.cli import adding, assigning, importing
+from radius2fa.cli import adding, assigning, importing, inviting
 from radius2fa.cli.confirming import LOOK, two_codes
 from radius2fa.cli.finding import TokenName, activate, require, secret_of, token_of
 from radius2fa.cli.moments import beginning, ending, require_order
@@ -22,6 +22,7 @@ app.command()(adding.add)
 app.command()(assigning.assign)
 app.command()(assigning.unassign)
 app.command("import")(importing.import_)
+app.command()(inviting.invite)
 
 
 @app.command("list")

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from radius2fa.cli.showing import iso_time, local_time, print_facts, print_table
-from radius2fa.otp.token import Kind, Token, YubiKey
+from radius2fa.otp.token import OATH, Kind, Token, YubiKey
 
 if TYPE_CHECKING:  # imported where it is needed: it is heavy
     from collections.abc import Sequence
@@ -20,6 +20,9 @@ class State(StrEnum):
     EXPIRED = "expired"
     NOT_YET_VALID = "not yet valid"
     IN_STOCK = "in stock"  # nobody's, and fit to be given to somebody
+
+
+PASSKEY = "security key / passkey"
 
 
 def state(row: "TokenRow", when: float) -> State:
@@ -40,11 +43,13 @@ def note(row: "TokenRow", when: float) -> str:
 
 
 def form(token: "Token | YubiKey | TokenRow") -> str:
-    """Return what makes the codes, and which form they have."""
+    """Return what makes the codes, and which form they have; of a passkey, what it is."""
     if isinstance(token, Token):
         return _oath_form(token)
     if isinstance(token, YubiKey) or token.kind is Kind.YUBIKEY:
         return f"YubiKey {token.public_id or ''}".rstrip()
+    if token.kind is Kind.WEBAUTHN:
+        return PASSKEY
     return _oath_form(token)
 
 
@@ -67,7 +72,7 @@ def owner(row: "TokenRow") -> str:
 
 def described(row: "TokenRow", when: float) -> dict[str, object]:
     """Return a token at `when` (Unix seconds) as JSON has it: what means nothing of its kind is null."""
-    oath, clock = row.kind is not Kind.YUBIKEY, row.kind is Kind.TOTP
+    oath, clock = row.kind in OATH, row.kind is Kind.TOTP
     return {
         "id": row.id,
         "user": row.name,

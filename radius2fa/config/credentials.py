@@ -8,7 +8,8 @@ from typing import Any
 
 from radius2fa.config.faults import Finding, Findings, Key
 
-SECRETS = {"store": "password", "directory": "bind_password", "client": "secret"}  # the one secret of each section
+# The one secret of each section
+SECRETS = {"store": "password", "directory": "bind_password", "client": "secret", "portal.mail": "password"}
 SUFFIXES = ("_file", "_credential")
 MASTER_KEY = "master.key"  # the systemd credential that wins over store.key_file
 

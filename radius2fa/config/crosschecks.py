@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from radius2fa.config import directories, policies, texts, transport
+from radius2fa.config import directories, policies, portals, texts, transport
 from radius2fa.config.faults import Finding, Key, written
 from radius2fa.config.model import Client, Directory, Lockout, Network, Policy, Portal, Server, Store, Text
 
@@ -47,6 +47,8 @@ def faults(parts: Parts) -> Iterator[Finding]:
         yield from _dictionaries(parts.server)
     if parts.server and parts.portal and parts.text is not None:
         yield from texts.faults(parts.clients, parts.server, parts.text, parts.portal)
+    if parts.portal:
+        yield from portals.faults(parts.portal, parts.clients)
     if parts.store:
         yield from _store(parts.store)
     if parts.lockout:
@@ -59,8 +61,12 @@ def warnings(parts: Parts, now: float) -> Iterator[Finding]:
     if parts.directories:
         bases = dict.fromkeys(each.group_base or each.base for each in parts.directories.values())
         yield from policies.warnings(parts.policies, now, bases)
+        if parts.portal:
+            yield from policies.elsewhere(("portal",), portals.groups_of(parts.portal), bases)
     for place, client in parts.clients.items():
         yield from _doubts_of_client(("client", place), client)
+    if parts.portal:
+        yield from portals.warnings(parts.portal, now)
     yield from directories.warnings(parts.directories, parts.clients)
     for place, directory in parts.directories.items():
         yield from transport.warnings(("directory", place), directory)

@@ -24,7 +24,10 @@ _PATHS = {
     "server": ("dictionaries", "status_socket"),
     "store": ("key_file",),
     "directory": ("ca_file", "client_certificate", "client_key"),
+    "portal": ("certificate", "key", "attestation_roots"),
+    "portal.mail": ("ca_file",),
 }
+_WITHIN = {"portal": ("mail",)}  # sections in sections
 Table = dict[str, Any]
 S = TypeVar("S", bound=Section)
 
@@ -109,7 +112,7 @@ def _check(path: Path, text: str, raw: Table, sources: credentials.Sources, now:
     parts = _parts(document)
     found.faults.extend(crosschecks.faults(parts))
     found.warnings.extend(crosschecks.warnings(parts, now))
-    if any(name in item for section, name in credentials.SECRETS.items() for item in _tables(raw.get(section))):
+    if any(name in item for section, name in credentials.SECRETS.items() for item in _tables(_section(raw, section))):
         found.warnings.extend(credentials.open_to_all(path, ()))
     lines = lines_of(text)
     faults = _located(path, lines, found.faults)
@@ -126,11 +129,20 @@ def _resolved(name: str, value: object, sources: credentials.Sources, found: Fin
 def _table(value: object, key: Key, sources: credentials.Sources, found: Findings) -> object:
     if not isinstance(value, dict):
         return value
-    name = str(key[0])
+    name = ".".join(part for part in key if isinstance(part, str))
     secret = credentials.SECRETS.get(name)
     table = credentials.resolve(value, key, secret, sources, found) if secret else value
     paths = {path: _absolute(table[path], sources.folder) for path in _PATHS.get(name, ()) if path in table}
-    return {**table, **paths}
+    within = {sub: _table(table[sub], (*key, sub), sources, found) for sub in _WITHIN.get(name, ()) if sub in table}
+    return {**table, **paths, **within}
+
+
+def _section(document: Table, name: str) -> object:
+    """Return what stands in the document as the section of this name, "portal.mail" for one."""
+    found: object = document
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
 
 
 def _absolute(value: object, folder: Path) -> object:

@@ -24,7 +24,7 @@ from pydantic import (
     Tag,
 )
 
-from radius2fa.config import places, rules
+from radius2fa.config import places, rules, web
 
 T = TypeVar("T")
 Several = Annotated[tuple[T, ...], Field(min_length=1)]
@@ -174,7 +174,7 @@ class Policy(Section):
     networks: Several[Network] | None = None
     second_factor: Literal["required", "if-enrolled", "off", "deny"] = "required"
     until: Annotated[datetime, BeforeValidator(rules.moment)] | None = None
-    kinds: Several[Literal["totp", "hotp", "yubikey", "recovery", "temporary"]] | None = None
+    kinds: Several[Literal["totp", "hotp", "yubikey", "recovery", "temporary", "passkey"]] | None = None
     required_groups: Several[Dn] | None = None
     adopt_yubikeys: StrictBool = False
     reply: dict[str, ReplyValue] = {}
@@ -210,10 +210,51 @@ class Text(Section):
     refusal: ReplyText | None = None
 
 
-class Portal(Section):
-    """`[portal]`."""
+class Mail(Section):
+    """`[portal.mail]`: how people are told of what has changed. `attribute` is the directory's, with their address."""
 
-    url: Annotated[str, AfterValidator(rules.portal_url)] | None = None
+    server: Annotated[str, AfterValidator(web.host)]
+    port: Annotated[int, Field(ge=1, le=65535)] = web.SUBMISSION_PORT
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    ca_file: Path | None = None
+    user: str = ""
+    password: SecretBytes | None = None
+    sender: Annotated[str, AfterValidator(web.mail_address)]
+    attribute: Annotated[str, AfterValidator(rules.ldap_attribute)] = "mail"
+
+
+WebAddress = Annotated[Listen, BeforeValidator(web.listen)]
+Aaguid = Annotated[str, AfterValidator(web.aaguid)]
+
+
+class Portal(Section):
+    """`[portal]`. `url` is an origin (RFC 6454); without it there is no portal. `rp_id` None is its host.
+
+    `idle`, `longest` and `fresh` are in seconds. `enrolment_until` and `enrolment_networks` limit first enrolments.
+    """
+
+    url: Annotated[str, AfterValidator(web.origin)] | None = None
+    listen: Several[WebAddress] = (Listen(host="127.0.0.1", port=web.PORTAL_PORT),)
+    certificate: Path | None = None
+    key: Path | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    threads: Annotated[int, Field(ge=1, le=256)] = 8
+    enrolment: Literal["open", "invitation", "closed"] = "open"
+    enrolment_until: Annotated[datetime, BeforeValidator(rules.moment)] | None = None
+    enrolment_networks: Several[Network] | None = None
+    offer: Several[Literal["app", "hardware", "yubikey", "passkey"]] = ("app", "hardware", "yubikey", "passkey")
+    idle: Annotated[int, Field(ge=60, le=86400)] = 900
+    longest: Annotated[int, Field(ge=60, le=604800)] = 28800
+    fresh: Annotated[int, Field(ge=30, le=86400)] = 300
+    helpdesk_groups: tuple[Dn, ...] = ()
+    admin_groups: tuple[Dn, ...] = ()
+    help: Annotated[str, AfterValidator(web.line)] = ""
+    rp_id: Annotated[str, AfterValidator(web.host)] | None = None
+    user_verification: Literal["preferred", "required", "discouraged"] = "preferred"
+    attestation: Literal["none", "direct"] = "none"
+    aaguids: tuple[Aaguid, ...] = ()
+    attestation_roots: tuple[Path, ...] = ()
+    mail: Mail | None = None
 
 
 class Log(Section):

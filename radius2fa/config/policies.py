@@ -1,7 +1,7 @@
 """Owns the checks of the policy: rules that contradict themselves, that never hold, or that let more in than meant."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from radius2fa.config.faults import Finding, Key, written
 from radius2fa.config.model import ByGroup, Network, Policy
@@ -42,7 +42,7 @@ def warnings(policies: Mapping[int, Policy], now: float, bases: Collection[str])
         if policy.second_factor == "if-enrolled" and policy.until and policy.until.timestamp() <= now:
             message = "is over: the second factor is required of everybody already"
             yield Finding((*key, "until"), message, "Take it out together with if-enrolled, or give a later date.")
-        yield from _elsewhere(key, policy, bases)
+        yield from elsewhere(key, groups_of(policy), bases)
 
 
 def _unknown_clients(key: Key, policy: Policy, names: frozenset[str]) -> Iterator[Finding]:
@@ -77,8 +77,9 @@ def _never_reached(key: Key, policy: Policy, earlier: Mapping[int, Policy]) -> I
             return
 
 
-def _elsewhere(key: Key, policy: Policy, bases: Collection[str]) -> Iterator[Finding]:
-    for below, group in groups_of(policy):
+def elsewhere(key: Key, groups: Iterable[tuple[Key, str]], bases: Collection[str]) -> Iterator[Finding]:
+    """Yield which groups, at their places below the key, are not below any of the bases."""
+    for below, group in groups:
         if not any(f",{_plain(group)}".endswith(f",{_plain(base)}" if base else "") for base in bases):
             where = " or ".join(map(repr, bases))
             message = f"is not below {where}, where groups are looked for: nobody is known to belong to it"

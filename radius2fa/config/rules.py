@@ -41,16 +41,23 @@ def file_or_none(value: object) -> object:
 
 def listen(value: object) -> object:
     """Turn "192.0.2.1:1812" or "[::]:1812" (1812 may be left out) into host and port."""
+    return listen_on(value, RADIUS_PORT)
+
+
+def listen_on(value: object, port: int) -> object:
+    """Turn an address to listen on into host and port, which is this one where none is given."""
     if not isinstance(value, str):
         return value
     match = _LISTEN.fullmatch(value.strip())
-    host = _address(match["six"] or match["four"]) if match else None
+    host = address(match["six"] or match["four"]) if match else None
     if match is None or host is None or isinstance(host, IPv6Address) != bool(match["six"]):
-        raise refused(f"{value!r} is no address to listen on", 'Write "192.0.2.1:1812", "0.0.0.0:1812" or "[::]:1812".')
-    return {"host": str(host), "port": int(match["port"] or RADIUS_PORT)}
+        remedy = f'Write "192.0.2.1:{port}", "0.0.0.0:{port}" or "[::]:{port}".'
+        raise refused(f"{value!r} is no address to listen on", remedy)
+    return {"host": str(host), "port": int(match["port"] or port)}
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return an address, None for a text that is none."""
     try:
         return ip_address(text)
     except ValueError:
@@ -83,7 +90,7 @@ def network(value: object) -> object:
 def directory_url(value: str) -> str:
     """Return the URL of an LDAP server, of its socket on this machine, or of a service whose servers DNS tells."""
     value = value.strip()
-    url = _split(value)
+    url = split(value)
     if not value.isprintable() or " " in value:  # urlsplit drops some of these, and what is shown is another URL then
         raise refused("holds a space, or a character that prints nothing", _LDAP_URLS)
     if url is None or url.scheme not in {"ldap", "ldaps", "ldapi", "ldap+srv", "ldaps+srv"}:
@@ -132,7 +139,7 @@ def _service_url(url: SplitResult, name: str) -> None:
 
 def store_url(value: str) -> str:
     """Return a database URL of SQLAlchemy, with psycopg as the driver of PostgreSQL."""
-    url = _split(value)
+    url = split(value)
     if url is None or url.scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
         raise refused(
             "is not the URL of a database that radius2fa knows",
@@ -143,7 +150,8 @@ def store_url(value: str) -> str:
     return value.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def _split(url: str) -> SplitResult | None:
+def split(url: str) -> SplitResult | None:
+    """Return the parts of a URL, None for a text that has none."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # is read late, and refuses a number above 65535 only then
@@ -254,12 +262,4 @@ def language(value: str) -> str:
 def reply_text(value: str) -> str:
     """Return a text that a client shows to its users, perhaps with a place for the portal's address."""
     _only(("{portal}",), value)
-    return value
-
-
-def portal_url(value: str) -> str:
-    """Return the address of a web page."""
-    url = _split(value)
-    if url is None or url.scheme not in {"http", "https"} or not url.hostname:
-        raise refused("is not the address of a web page", 'Write it like "https://portal.example.org".')
     return value

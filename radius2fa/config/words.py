@@ -12,6 +12,7 @@ from radius2fa.config.model import (
     Directory,
     Lockout,
     Log,
+    Mail,
     Policy,
     Portal,
     Section,
@@ -33,6 +34,7 @@ SECTIONS: dict[str, type[Section]] = {
     "codes": Codes,
     "text": Text,
     "portal": Portal,
+    "portal.mail": Mail,
     "log": Log,
 }
 SEVERAL = frozenset({"directory", "client", "policy"})  # written in double brackets
@@ -68,7 +70,7 @@ _EMPTY_SECRET = "Generate one: openssl rand -base64 24"  # noqa: S105 - how to m
 def known_keys(section: str) -> tuple[str, ...]:
     """Return every key that the section may hold; of the section "", the sections."""
     if not section:
-        return tuple(SECTIONS)
+        return tuple(name for name in SECTIONS if "." not in name)
     secret = SECRETS.get(section)
     return (*SECTIONS[section].model_fields, *(secret + suffix for suffix in SUFFIXES if secret))
 
@@ -109,7 +111,7 @@ def _in_words(key: Key, error: "ErrorDetails") -> Finding:
         case "too_short":
             message, remedy = "is empty", _EMPTY_SECRET if key[-1] == "secret" else "Give at least one."
         case "model_type" | "tuple_type" | "dict_type" if key[0] == BY_LANGUAGE or _is_section(key):
-            message, remedy = "is not written as a section", f"Write it under {_brackets(str(key[0]))}."
+            message, remedy = "is not written as a section", f"Write it under {_brackets(section_of(key))}."
         case _:
             message, remedy = _of_type(kind, error["msg"])
             message, remedy = message.format(**context), remedy.format(**context)
@@ -124,7 +126,13 @@ def _of_type(kind: str, otherwise: str) -> tuple[str, str]:
 
 
 def _is_section(key: Key) -> bool:
-    return all(isinstance(part, int) for part in key[1:])
+    return all(isinstance(part, int) for part in key[1:]) or ".".join(map(str, key)) in SECTIONS
+
+
+def section_of(key: Key) -> str:
+    """Return the name of the section that the key is in, or is: the longest that is one, as "portal.mail"."""
+    names = (".".join(map(str, key[:length])) for length in range(len(key), 0, -1))
+    return next((name for name in names if name in SECTIONS), str(key[0]))
 
 
 def _missing(key: Key) -> str:
@@ -137,7 +145,7 @@ def _missing(key: Key) -> str:
 
 def _unknown(key: Key) -> tuple[str, str]:
     """Say that a key is unknown, and which known one looks like it."""
-    known = known_keys(str(key[0]) if len(key) > 1 else "")
+    known = known_keys(section_of(key) if len(key) > 1 else "")
     near = get_close_matches(str(key[-1]), known, n=1)
     return (
         "is no key of this section" if len(key) > 1 else "is no section",

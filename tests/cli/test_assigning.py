@@ -1,7 +1,7 @@
 import pytest
 
 from tests.cli.helpdesk import Helpdesk
-from tests.cli.tokens import BUTTON, TOKEN, TOUCH_1, TOUCH_2, add, add_seed, add_yubikey, codes_now, lines
+from tests.cli.tokens import BUTTON, TOKEN, TOUCH_1, TOUCH_2, add, add_seed, add_yubikey, codes_now, lines, register
 from tests.otp import oathtool
 from tests.servers.slapd import Slapd
 
@@ -178,3 +178,15 @@ def test_a_code_that_was_used_up_meanwhile_confirms_nothing(desk: Helpdesk) -> N
     assert program.returncode == 1
     assert errors.endswith(f"radius2fa: token {token_id} stays in the stock\n")
     assert desk.knows("token", "show", token_id)["user"] is None
+
+
+@pytest.mark.parametrize("command", [["unassign"], ["assign", "bob"], ["assign", "bob", "--confirm"]])
+def test_a_passkey_is_nobody_elses(desk: Helpdesk, slapd: Slapd, command: list[str]) -> None:
+    token = register(desk, slapd.entry_uuid("alice"), "alice")
+    result = desk.run("token", command[0], token, *command[1:])
+    sentence = "which knows whose it is: remove it, and let whoever has it register it in the portal"
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"radius2fa: token {token} is a security key or passkey, {sentence}\n",
+    )
+    assert desk.knows("token", "show", token)["user"] == "alice"

@@ -5,24 +5,12 @@ from datetime import datetime
 
 import pytest
 
-from radius2fa.login.place import place_of
 from radius2fa.otp.token import Kind
-from radius2fa.otp.verify import Match, Windows, check
 from tests.cli.helpdesk import Helpdesk
+from tests.cli.issued import LETTERS, answers
 from tests.servers.slapd import Slapd, person_dn
 
-RECOVERY = r"[0-9a-hjkmnp-tv-z]{5}-[0-9a-hjkmnp-tv-z]{5}"  # Crockford's base32
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+"
-
-
-def answers(desk: Helpdesk, slapd: Slapd, code: str, *, later: float = 0.0) -> Kind | None:
-    """What the code is of alice's now, or some seconds later, as a login would judge it."""
-    with desk.store() as store:
-        now = time.time() + later
-        tokens = store.ledger.standing(slapd.entry_uuid("alice"), place_of("vpn", "", None), now).tokens
-    verdict = check(tokens, code.encode(), now, Windows(), resync=False)
-    kinds = {token.id: token.kind for token in tokens}
-    return kinds[verdict.token] if isinstance(verdict, Match) else None
 
 
 # recovery codes
@@ -31,12 +19,12 @@ def answers(desk: Helpdesk, slapd: Slapd, code: str, *, later: float = 0.0) -> K
 def test_ten_recovery_codes_are_shown_once_to_be_printed(desk: Helpdesk, slapd: Slapd) -> None:
     output = desk.says("user", "recovery-codes", "ALICE")
     assert re.match(rf"Recovery codes of alice for ACME VPN, made on {TIME}\n\n", output)
-    numbered = re.findall(rf"^ +(\d+)  ({RECOVERY})$", output, re.MULTILINE)
+    numbered = re.findall(rf"^ +(\d+)  ({LETTERS})$", output, re.MULTILINE)
     assert [int(number) for number, _ in numbered] == list(range(1, 11))
     assert "They are not shown again; codes of an earlier list are good no more.\n" in output
     assert {answers(desk, slapd, code) for _, code in numbered} == {Kind.RECOVERY}
     assert desk.knows("user", "show", "alice")["recovery_codes_left"] == 10
-    assert not re.search(RECOVERY, desk.says("user", "show", "alice"))
+    assert not re.search(LETTERS, desk.says("user", "show", "alice"))
 
 
 def test_earlier_codes_end_only_if_that_is_confirmed(desk: Helpdesk, slapd: Slapd) -> None:
@@ -45,9 +33,9 @@ def test_earlier_codes_end_only_if_that_is_confirmed(desk: Helpdesk, slapd: Slap
     assert result.exit_code == 1
     assert "alice has 10 recovery codes left. End these and make ten new ones? [y/N]" in result.stderr
     assert answers(desk, slapd, first) is Kind.RECOVERY
-    assert len(re.findall(RECOVERY, desk.says("user", "recovery-codes", "alice", typed="y\n"))) == 10
+    assert len(re.findall(LETTERS, desk.says("user", "recovery-codes", "alice", typed="y\n"))) == 10
     assert answers(desk, slapd, first) is None
-    assert len(re.findall(RECOVERY, desk.says("user", "recovery-codes", "alice", "--yes"))) == 10
+    assert len(re.findall(LETTERS, desk.says("user", "recovery-codes", "alice", "--yes"))) == 10
     assert desk.knows("user", "show", "alice")["recovery_codes_left"] == 10
 
 
@@ -59,7 +47,7 @@ def test_recovery_codes_come_as_json_too_and_a_question_does_not_get_into_it(des
     assert "alice has 10 recovery codes left." in errors
     known = desk.knows("user", "recovery-codes", "alice", "--yes")
     assert 0 <= time.time() - datetime.fromisoformat(known.pop("created")).timestamp() < 60
-    assert all(re.fullmatch(RECOVERY, code) for code in known["codes"])
+    assert all(re.fullmatch(LETTERS, code) for code in known["codes"])
     assert len(set(known.pop("codes"))) == 10
     assert known == {"user": "alice", "subject": slapd.entry_uuid("alice")}
 

@@ -1,5 +1,6 @@
 """`radius2fa policy` on a real slapd and a real store."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.helpdesk import Helpdesk
-from tests.cli.tokens import add_seed
+from tests.cli.tokens import add_seed, register
 from tests.servers.slapd import GROUPS, Slapd, ldif, person_dn, person_ldif
 
 STAFF, ADMINS = f"cn=staff,{GROUPS}", f"cn=admins,{GROUPS}"
@@ -130,6 +131,28 @@ def test_a_kind_that_may_not_answer_is_no_token_here(desk: Helpdesk) -> None:
     assert known(desk, "bob", "switch")["verdict"] == "logs in with password and code"
 
 
+def test_who_has_a_passkey_only_needs_a_login_code(desk: Helpdesk, slapd: Slapd) -> None:
+    register(desk, slapd.entry_uuid("alice"), "alice")
+    told = known(desk, "alice", "vpn")
+    assert told["tokens"] == []
+    assert told["verdict"].startswith("has no code that may answer here; by a passkey, if they have one, the portal")
+    with desk.store() as store:
+        now = time.time()
+        store.codes.new_login_code(slapd.entry_uuid("alice"), "alice", until=now + 120, when=now)
+    told = ruling(desk, "--user", "alice", "--client", "vpn")
+    assert "Tokens  passkey codes: 1" in told.splitlines()
+    assert "alice logs in with password and code" in told
+
+
+def test_an_invitation_lets_nobody_in(desk: Helpdesk, slapd: Slapd) -> None:
+    with desk.store() as store:
+        now = time.time()
+        store.codes.new_invitation(slapd.entry_uuid("carol"), "carol", until=now + 120, when=now)
+    told = known(desk, "carol", "vpn")
+    assert [token["kind"] for token in told["tokens"]] == ["invitation"]
+    assert told["verdict"] == "has no token that may answer here, and cannot log in before there is one"
+
+
 def test_a_reply_that_cannot_be_made_is_named(desk: Helpdesk) -> None:
     told = known(desk, "bob", "switch")
     (words,) = told["reply"]
@@ -208,6 +231,17 @@ def test_the_report_knows_which_kinds_may_answer_and_which_tokens_are_good(desk:
     desk.says("token", "remove", old, "--yes")
     add_seed(desk, "alice", "--valid-from", "2999-01-01")
     assert row_of(desk, "vpn", "staff") == (1, 0, 1, 0)  # bob; alice, who is not enrolled yet
+
+
+def test_in_the_report_a_passkey_answers_where_login_codes_may(desk: Helpdesk, slapd: Slapd) -> None:
+    register(desk, slapd.entry_uuid("bob"), "bob", "bobs")
+    assert row_of(desk, "vpn", "staff") == (1, 0, 1, 0)  # bob; alice, who has nothing
+    assert row_of(desk, "switch", "switches") == (0, 1, 0, 3)
+    desk.config.write_text(desk.config.read_text().replace('kinds = ["hotp"]', 'kinds = ["hotp", "passkey"]'))
+    assert row_of(desk, "switch", "switches") == (1, 0, 0, 3)
+    desk.says("token", "disable", "bobs")
+    assert row_of(desk, "switch", "switches") == (0, 1, 0, 3)
+    assert row_of(desk, "vpn", "staff") == (0, 1, 1, 0)  # who has lost a passkey is enrolled
 
 
 def test_the_report_names_whom_a_rule_lets_in_without_a_second_factor(desk: Helpdesk) -> None:

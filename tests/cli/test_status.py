@@ -19,7 +19,7 @@ from radius2fa.login.lockout import LockoutRules, place_rules
 from radius2fa.login.ports import Failure, Miss, Record, Result
 from radius2fa.login.reason import Reason
 from tests.cli.helpdesk import Helpdesk
-from tests.cli.tokens import add, add_yubikey
+from tests.cli.tokens import add, add_yubikey, register
 from tests.servers.another_user import another_user, open_folder
 from tests.servers.slapd import Slapd
 
@@ -61,7 +61,7 @@ def test_where_nothing_is_in_force_that_is_said(desk: Helpdesk) -> None:
         "kept_out": [],
         "blocked_places": [],
         "temporary_codes": [],
-        "tokens": {"totp": NOBODYS, "hotp": NOBODYS, "yubikey": NOBODYS},
+        "tokens": {"totp": NOBODYS, "hotp": NOBODYS, "yubikey": NOBODYS, "webauthn": NOBODYS},
         "logins": [],
     }
 
@@ -91,7 +91,7 @@ def test_whoever_is_delayed_or_locked_is_shown(desk: Helpdesk) -> None:
     assert dave == {"user": "dave", "subject": "dave-id", "failures": 2, "locked": True, "until": None}
 
 
-def test_tokens_are_counted_by_kind_and_state(desk: Helpdesk) -> None:
+def test_tokens_are_counted_by_kind_and_state(desk: Helpdesk, slapd: Slapd) -> None:
     add(desk, "alice")
     add(desk, "alice")
     add(desk, "bob", "--valid-until", "2001-01-01")
@@ -99,15 +99,18 @@ def test_tokens_are_counted_by_kind_and_state(desk: Helpdesk) -> None:
     desk.says("token", "disable", add(desk, "bob", "--kind", "hotp"))
     desk.says("token", "unassign", add_yubikey(desk, "bob"))
     desk.says("user", "recovery-codes", "alice")  # which are no tokens
+    register(desk, slapd.entry_uuid("alice"), "alice")
     shown = desk.says("status")
     assert re.search(r"^TOTP +2 +1 +1 *$", shown, re.MULTILINE)
     assert re.search(r"^HOTP +1 *$", shown, re.MULTILINE)
     assert re.search(r"^YubiKey +1 *$", shown, re.MULTILINE)
+    assert re.search(r"^Security key / passkey +1 *$", shown, re.MULTILINE)
     tokens: dict[str, Any] = desk.knows("status")["tokens"]
     assert tokens == {
         "totp": NOBODYS | {"active": 2, "expired": 1, "not yet valid": 1},
         "hotp": NOBODYS | {"disabled": 1},
         "yubikey": NOBODYS | {"in stock": 1},
+        "webauthn": NOBODYS | {"active": 1},
     }
 
 

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from tests.cli.helpdesk import Helpdesk
-from tests.cli.tokens import BUTTON, SEED, TOKEN, add, add_seed, add_yubikey, codes_now, id_in
+from tests.cli.tokens import BUTTON, SEED, TOKEN, add, add_seed, add_yubikey, codes_now, id_in, register
 from tests.otp import oathtool
 from tests.servers.slapd import Slapd, person_dn
 
@@ -104,6 +104,40 @@ def test_a_yubikey_is_listed_and_shown_as_one(desk: Helpdesk) -> None:
     shown = desk.says("token", "show", token_id)
     assert "Kind       YubiKey vvccccbhkcjd\n" in shown
     assert "Drift\n" in shown
+
+
+def test_a_passkey_is_listed_and_shown_as_one(desk: Helpdesk, slapd: Slapd) -> None:
+    token_id = register(desk, slapd.entry_uuid("alice"), "alice")
+    assert [line.split() for line in desk.says("token", "list").splitlines()[2:] if line.strip()] == [
+        [token_id, "alice", "security", "key", "/", "passkey", "yellow", "active", "never"]
+    ]
+    shown = desk.says("token", "show", token_id)
+    assert "Kind       security key / passkey\n" in shown
+    assert "digits" not in shown
+    assert "Drift\n" in shown
+    known = desk.knows("token", "show", token_id)
+    facts = ("kind", "algorithm", "digits", "period", "drift", "state", "label")
+    assert [known[name] for name in facts] == ["webauthn", None, None, None, None, "active", "yellow"]
+
+
+@pytest.mark.parametrize("command", [["qr"], ["resync"]])
+def test_a_passkey_makes_no_codes(desk: Helpdesk, slapd: Slapd, command: list[str]) -> None:
+    token_id = register(desk, slapd.entry_uuid("alice"), "alice")
+    result = desk.run("token", *command, token_id)
+    what = "is a security key or passkey: it makes no codes, and its secret never leaves it"
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"radius2fa: token {token_id} {what}\n"
+
+
+def test_a_passkey_is_disabled_bounded_and_removed_like_any_token(desk: Helpdesk, slapd: Slapd) -> None:
+    token_id = register(desk, slapd.entry_uuid("alice"), "alice")
+    assert desk.says("token", "disable", token_id) == f"Token {token_id} is disabled.\n"
+    assert desk.knows("token", "show", token_id)["state"] == "disabled"
+    assert desk.says("token", "enable", token_id) == f"Token {token_id} is enabled.\n"
+    desk.says("token", "valid", token_id, "--until", "2001-01-01")
+    assert desk.knows("token", "show", token_id)["state"] == "expired"
+    assert desk.says("token", "remove", token_id, "--yes") == f"Token {token_id} is removed.\n"
+    assert desk.knows("token", "list") == []
 
 
 def test_columns_that_would_say_nothing_are_left_out(desk: Helpdesk) -> None:

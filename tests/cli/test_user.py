@@ -63,6 +63,7 @@ def test_somebody_without_a_history_is_shown(desk: Helpdesk, slapd: Slapd) -> No
         "bypass_until": None,
         "recovery_codes_left": 0,
         "temporary_codes": [],
+        "invitation": None,
         "tokens": [],
         "logins": [],
         "administration": [],
@@ -200,3 +201,15 @@ def test_the_last_ten_acts_are_shown(desk: Helpdesk) -> None:
     for _ in range(6):
         desk.says("token", "remove", add(desk, "alice"), "--yes")
     assert len(desk.knows("user", "show", "alice")["administration"]) == 10
+
+
+def test_the_reason_that_was_given_for_an_act_is_shown(desk: Helpdesk) -> None:
+    token = add(desk, "alice")
+    assert " Why " not in desk.says("user", "show", "alice")
+    with desk.store() as store:
+        store.by("helen", "lost on the train").tokens.set_active(token, active=False)
+    shown = desk.says("user", "show", "alice")
+    assert re.search(r"^When +Who +What +Token +Detail +Why *$", shown, re.MULTILINE)
+    assert re.search(rf" helen +token-disabled +{token} +lost on the train *$", shown, re.MULTILINE)
+    disabled, added = desk.knows("user", "show", "alice")["administration"]
+    assert (disabled["why"], added["why"]) == ("lost on the train", "")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 
 from radius2fa.otp.token import Kind, Token
+from radius2fa.store.passkeys import NewPasskey
 from tests.cli.helpdesk import Helpdesk
 from tests.otp import oathtool
 
@@ -54,3 +55,12 @@ def add_seed(desk: Helpdesk, *arguments: str) -> str:
 def add_yubikey(desk: Helpdesk, *arguments: str) -> str:
     """Add the YubiKey, and return its id."""
     return add(desk, *arguments, *YUBIKEY, typed=YUBIKEY_SECRET + "\n")
+
+
+def register(desk: Helpdesk, subject: str, name: str, passkey_id: str = "yellowkey") -> str:
+    """Register a passkey as the portal does, and return its id."""
+    with desk.store() as store:
+        store.passkeys.add(
+            NewPasskey(passkey_id, subject, name, "yellow", b"credential".ljust(32), b"COSE"), time.time()
+        )
+    return passkey_id

@@ -31,11 +31,21 @@ def warnings_of(folder: Path, *policies: str, now: float = 0.0) -> tuple[Fault, 
     return reading.warnings
 
 
-def test_the_kinds_are_those_of_tokens_and_codes(tmp_path: Path) -> None:
-    kinds = ", ".join(f'"{kind}"' for kind in Kind)
+NEVER_ANSWER = (Kind.WEBAUTHN, Kind.INVITATION)  # the one makes no codes, the other is for the portal
+
+
+def test_the_kinds_are_those_of_codes_that_may_answer(tmp_path: Path) -> None:
+    answering = tuple(kind for kind in Kind if kind not in NEVER_ANSWER)
+    kinds = ", ".join(f'"{kind}"' for kind in answering)
     settings = reading_of(tmp_path, text_of(f"kinds = [{kinds}]")).settings
     assert settings is not None
-    assert settings.policy[0].kinds == tuple(Kind)
+    assert settings.policy[0].kinds == answering
+
+
+@pytest.mark.parametrize("kind", NEVER_ANSWER)
+def test_what_answers_no_radius_client_is_no_kind(tmp_path: Path, kind: Kind) -> None:
+    ((key, _, _),) = faults_of(tmp_path, f'kinds = ["totp", "{kind}"]')
+    assert key == "policy[1].kinds[2]"
 
 
 @pytest.mark.parametrize("key", ["clients", "users", "groups", "networks", "kinds", "required_groups"])

@@ -306,9 +306,3 @@ def test_in_a_text_only_the_portal_is_put_in(tmp_path: Path) -> None:
     (fault,) = reading_of(tmp_path, f'{VALID}prompt = "Code, {{user}}?"').faults
     assert (fault.key, fault.message) == ("client[1].prompt", "holds {user}, which stands for nothing")
     assert fault.remedy == "What is put in: {portal}."
-
-
-@pytest.mark.parametrize("url", ["portal.example.org", "ftp://portal.example.org", "https://", "https://[::1", ""])
-def test_the_portal_has_the_address_of_a_web_page(tmp_path: Path, url: str) -> None:
-    faults = faults_of(tmp_path, f'[portal]\nurl = "{url}"\n{VALID}')
-    assert faults == [("portal.url", "is not the address of a web page")]

@@ -41,9 +41,9 @@ def test_the_words_are_the_clients_else_those_of_its_language(
 
 
 def test_the_address_of_the_portal_is_put_into_texts(tmp_path: Path) -> None:
-    more = '[portal]\nurl = "https://p.example.org/"\n[text.en]\nrefusal = "No. See {portal}, {portal}"\n'
+    more = '[portal]\nurl = "https://p.example.org"\n[text.en]\nrefusal = "No. See {portal}, {portal}"\n'
     told = texts(tmp_path, client='prompt = "{portal}?"', more=more)
-    assert told == Texts("https://p.example.org/?", "No. See https://p.example.org/, https://p.example.org/")
+    assert told == Texts("https://p.example.org?", "No. See https://p.example.org, https://p.example.org")
 
 
 @pytest.mark.parametrize(

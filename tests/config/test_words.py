@@ -63,7 +63,7 @@ from tests.config.files import CLIENT, DIRECTORY, VALID, reading_of
         (
             '[[policy]]\nname = "x"\nkinds = ["sms"]\n',
             "policy[1].kinds[1]",
-            "must be 'totp', 'hotp', 'yubikey', 'recovery' or 'temporary'",
+            "must be 'totp', 'hotp', 'yubikey', 'recovery', 'temporary' or 'passkey'",
             "Write one of these, in quotes.",
         ),
         (

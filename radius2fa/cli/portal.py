@@ -1,0 +1,47 @@
+"""Owns `radius2fa portal`."""
+
+from radius2fa.cli.opening import (
+    CONFIG,
+    MISCONFIGURED,
+    UNAVAILABLE,
+    fail,
+    open_directories,
+    open_settings,
+    open_store,
+    refuse,
+)
+
+
+def portal() -> None:
+    """Serve the web pages for users and the helpdesk until told to stop: what systemd runs."""
+    settings = open_settings()
+    from radius2fa.config.load import located  # noqa: PLC0415 - heavy
+    from radius2fa.config.portals import missing  # noqa: PLC0415 - heavy
+
+    refuse(located(CONFIG.get(), missing(settings.portal)))
+
+    from radius2fa.portal.app import make_app  # noqa: PLC0415 - heavy, and of no use with a wrong configuration
+    from radius2fa.portal.hosting.certificates import UnusableCertificate  # noqa: PLC0415 - as above
+    from radius2fa.portal.hosting.process import serve  # noqa: PLC0415 - as above
+    from radius2fa.portal.post import UnusableMail, post_office  # noqa: PLC0415 - as above
+    from radius2fa.portal.wanted import portal_wanted  # noqa: PLC0415 - as above
+    from radius2fa.portal.world import world_of  # noqa: PLC0415 - as above
+    from radius2fa.server.listener import ListenFailed  # noqa: PLC0415 - as above
+    from radius2fa.server.logs import log_changes, open_log  # noqa: PLC0415 - as above
+
+    log = open_log(settings.log)
+    store = open_store(settings, by="portal", threads=settings.portal.threads)
+    directory = open_directories(settings, portal_wanted(settings))
+    for each in directory.opened:
+        each.directory.observe(log_changes(log))
+    try:
+        with post_office(settings, log) as post:
+            pages = make_app(world_of(settings, store, directory, post, log))
+            serve(settings.portal, pages, store.sweep, log)
+    except (UnusableCertificate, UnusableMail) as wrong:
+        fail(MISCONFIGURED, f"portal: {wrong}")
+    except ListenFailed as wrong:
+        fail(UNAVAILABLE, str(wrong))
+    finally:
+        directory.close()
+        store.close()
