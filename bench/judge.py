@@ -9,6 +9,7 @@ FAR_LEAST = 200  # logins a second, with a directory 50 ms away
 BACK_WITHIN = 2  # seconds
 JUDGED = "libldap"  # the driver that the targets of the rate are set for; the other is reported
 P99_BELOW = 20  # milliseconds
+PAGE_BELOW = 50  # milliseconds, at 50 pages a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,22 @@ def judge_flood(found: dict) -> list[Line]:
     ]
 
 
+def judge_portal(found: dict) -> list[Line]:
+    """Return the lines of the portal, and of the logins beside it."""
+    web, both, alone = found["portal"], found["beside"], found["alone"]
+    good = web["statuses"] == {"200": web["pages"]}
+    first = f"p95 {web['p95_ms']} ms, p50 {web['p50_ms']} ms; {web['pages']} pages, by status {web['statuses']}"
+    logins = f"p99 {both['p99_ms']} ms, {alone['p99_ms']} ms without; {accepted(both)} accepted"
+    met = both["accept"] == both["sent"] and both["p99_ms"] < P99_BELOW
+    return [
+        Line(
+            "first octet of a page of the portal", first, f"p95 < {PAGE_BELOW} ms", good and web["p95_ms"] < PAGE_BELOW
+        ),
+        Line(f"at {both['per_second']:.0f} logins/s beside it", logins, f"p99 < {P99_BELOW} ms", met),
+        Line("resident memory of the portal", f"{found['resident_mb']:.0f} MB", "-", None),
+    ]
+
+
 JUDGES = {
     "ready": judge_ready,
     "rate": judge_rate,
@@ -146,4 +163,5 @@ JUDGES = {
     "flood": judge_flood,
     "latency": judge_latency,
     "outage": judge_outage,
+    "portal": judge_portal,
 }

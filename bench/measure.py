@@ -12,8 +12,8 @@ from ipaddress import ip_address, ip_network
 from bench.outage import seconds_until_accepted
 from bench.peer import freeradius as peer
 from bench.process import beside, cpu, figures, overrun, resident
-from bench.server import radius2fa
-from bench.world import SECRET, Person, Server, Turns, World
+from bench.server import PAGES, pages, radius2fa
+from bench.world import SECRET, Person, Server, Turns, World, totp
 from radius2fa.login.policy import Rule, Rules
 from radius2fa.login.ports import Entry
 from radius2fa.store.adding import MOST_ACTIVE
@@ -43,12 +43,16 @@ class Size:
     imported: int = 100_000
     latency_logins: int = 1_000
     outage_seconds: float = 30
+    portal_people: int = 24
+    portal_rate: int = 50
+    portal_seconds: int = 15
 
 
 FULL = Size()
 QUICK = Size(
     people=600, starts=1, rounds=2, logins=150, steady_seconds=2, few_tokens=200, many_tokens=2_000, growth_steps=1,
     growth_logins=100, flood_seconds=2, imported=2_000, latency_logins=300, outage_seconds=10,
+    portal_people=8, portal_seconds=3,
 )  # fmt: skip
 
 
@@ -133,6 +137,24 @@ def steady(server: Server, turns: Turns, size: Size) -> dict:
     """Drive the server at a steady rate, whether it answers or not."""
     crowd = turns.take(size.steady_rate * size.steady_seconds)
     return drive(server, crowd, rate=size.steady_rate)
+
+
+def portal(world: World, driver: str, size: Size) -> dict:
+    """Drive the server at a steady rate, alone and beside people who look at the portal's pages, by turns."""
+    visitors, crowd = world.crowd[: size.portal_people], world.crowd[size.portal_people :]
+    with radius2fa(world, "portal", world.crowd, driver) as server, pages(world, "portal") as web:
+        turns = Turns(crowd)
+        drive(server, turns.take(len(crowd), 15), window=WINDOW)
+        alone = steady(server, turns, size)
+        people = [[person.name, person.password, totp(person.seed, time.time())] for person in visitors]
+        order = {"port": web.port, "people": people, "paths": PAGES, "rate": size.portal_rate}
+        browsing = beside("bench.browsing", order=order | {"seconds": size.portal_seconds})
+        try:
+            both = steady(server, turns, size)
+            return {"alone": alone, "beside": both, "portal": figures(browsing), "resident_mb": resident(web.pid)}
+        finally:
+            browsing.kill()
+            browsing.wait()
 
 
 def flood(server: Server, turns: Turns, size: Size) -> dict:

@@ -107,3 +107,18 @@ def wait_until_ready(pid: int, port: int, secret: str, log: Path) -> None:
                     return
             time.sleep(0.005)
     raise RuntimeError(f"No answer to Status-Server on port {port}. Its log ends:\n{log.read_text()[-2000:]}")
+
+
+def wait_until_listening(port: int, log: Path) -> None:
+    """Connect by TCP every 20 ms until somebody answers.
+
+    Raises:
+        RuntimeError: nobody did within START_SECONDS; with the end of the log.
+
+    """
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"Nobody listens on port {port}. The log ends:\n{log.read_text()[-2000:]}")

@@ -23,7 +23,7 @@ from bench.peer import freeradius as peer
 from bench.server import CACHE_SECONDS, radius2fa
 from bench.world import Turns, World, world
 
-PARTS = ("ready", "rate", "steady", "flood", "growth", "tokens", "latency", "outage", "policy", "import")
+PARTS = ("ready", "rate", "steady", "flood", "growth", "tokens", "latency", "outage", "portal", "policy", "import")
 DRIVERS = ("ldap3", "libldap")  # the first is the program's default
 LIMIT = 20 * 60  # seconds for the whole run, whatever happens
 
@@ -134,6 +134,8 @@ def run(chosen: tuple[str, ...], size: Size, driver: str | None, console: Consol
         part("latency", "a directory 50 ms away", lambda: measure.latency(people, one, size))
         words = f"the directory is stopped for {size.outage_seconds:g} s"
         part("outage", words, lambda: measure.outage(people, one, size))
+        words = f"{size.steady_rate} logins/s, alone and beside {size.portal_rate} pages/s"
+        part("portal", words, lambda: measure.portal(people, one, size))
     part("policy", "200 rules", measure.policy)
     part("import", f"{size.imported:,} tokens", lambda: importing.importing(size.imported))
     return found

@@ -2,6 +2,8 @@
 
 import base64
 import os
+import re
+import socket
 import sys
 import time
 import uuid
@@ -9,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.process import free_port, running, wait_until_ready
+from bench.process import free_port, running, wait_until_listening, wait_until_ready
 from bench.world import SECRET, Person, Server, World
 from radius2fa.config.model import Store as StoreSettings
 from radius2fa.otp.token import Kind, Token
@@ -44,7 +46,13 @@ cache_seconds = {cache_seconds}
 name = "gateway"
 addresses = ["127.0.0.1/32"]
 secret = "{secret}"
+
+[portal]
+url = "http://localhost:{web}"
+listen = ["127.0.0.1:{web}"]
 """
+
+PAGES = ("/tokens", "/logins", "/tokens", "/enrol")  # what users look at
 
 
 @contextmanager
@@ -56,7 +64,7 @@ def radius2fa(
     The folder `name` holds its state and is filled when it is used first. `url` is where the directory is, if not
     where the world has it.
     """
-    port, folder = free_port(), world.folder / name
+    port, web, folder = free_port(), free_port(socket.SOCK_STREAM), world.folder / name
     if not folder.exists():
         folder.mkdir()
         fill(folder, crowd, strangers, each)
@@ -64,6 +72,7 @@ def radius2fa(
     configuration.write_text(
         CONFIGURATION.format(
             port=port,
+            web=web,
             folder=folder,
             url=url or world.ldap_url,
             driver=driver,
@@ -79,6 +88,18 @@ def radius2fa(
     with running([PROGRAM, "--config", configuration, "serve"], log) as pid:
         wait_until_ready(pid, port, SECRET, log)
         yield Server(pid, port, time.perf_counter() - start)
+
+
+@contextmanager
+def pages(world: World, name: str) -> Iterator[Server]:
+    """Run the portal of a server that was run by this name, ready to answer."""
+    folder = world.folder / name
+    configuration, log = folder / "radius2fa.toml", folder / "portal.log"
+    (found,) = re.findall(r"^url = .http://localhost:(\d+)", configuration.read_text(), re.MULTILINE)
+    start = time.perf_counter()
+    with running([PROGRAM, "--config", configuration, "portal"], log) as pid:
+        wait_until_listening(int(found), log)
+        yield Server(pid, int(found), time.perf_counter() - start)
 
 
 def fill(folder: Path, crowd: list[Person], strangers: int, each: int) -> None:

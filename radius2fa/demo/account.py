@@ -1,11 +1,12 @@
-"""Owns the shape of the demo's directory: its branches, and the accounts in them."""
+"""Owns the shape of the demo's directory: its branches, and the accounts and groups in them."""
 
 from dataclasses import dataclass, field
 
 SUFFIX = "dc=example,dc=org"
 PEOPLE = f"ou=people,{SUFFIX}"
 SERVICES = f"ou=services,{SUFFIX}"
-BRANCHES = (PEOPLE, SERVICES)
+GROUPS = f"ou=groups,{SUFFIX}"
+BRANCHES = (PEOPLE, SERVICES, GROUPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,16 @@ class Account:
     def dn(self) -> str:
         """The distinguished name."""
         return f"uid={self.uid},{self.parent}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of accounts, of which there is at least one."""
+
+    name: str
+    members: tuple[Account, ...]
+
+    @property
+    def dn(self) -> str:
+        """The distinguished name."""
+        return f"cn={self.name},{GROUPS}"

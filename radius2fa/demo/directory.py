@@ -24,7 +24,7 @@ from ldaptor.protocols.pureldap import (
 from twisted.internet.protocol import Factory
 from twisted.python.components import registerAdapter
 
-from radius2fa.demo.account import BRANCHES, SUFFIX, Account
+from radius2fa.demo.account import BRANCHES, GROUPS, SUFFIX, Account, Group
 
 _WHO_AM_I = b"1.3.6.1.4.1.4203.1.11.3"  # RFC 4532
 # What Active Directory writes beside invalidCredentials for a right password of a disabled account.
@@ -50,10 +50,10 @@ class DirectoryFactory(Factory):
 
     noisy = False
 
-    def __init__(self, accounts: Iterable[Account]) -> None:
+    def __init__(self, accounts: Iterable[Account], groups: Iterable[Group] = ()) -> None:
         """Plant the tree."""
         self.accounts: Mapping[bytes, Account] = {_key(DistinguishedName(a.dn)): a for a in accounts}
-        self.root = _plant(self.accounts.values())
+        self.root = _plant(self.accounts.values(), groups)
 
     def buildProtocol(self, _address: object) -> "DirectoryProtocol":  # noqa: N802 - Twisted's name
         """Return the server's end of a new connection."""
@@ -66,7 +66,7 @@ class DirectoryFactory(Factory):
 registerAdapter(lambda factory: factory.root, DirectoryFactory, IConnectedLDAPEntry)  # type: ignore[no-untyped-call]
 
 
-def _plant(accounts: Iterable[Account]) -> TreeEntry:
+def _plant(accounts: Iterable[Account], groups: Iterable[Group]) -> TreeEntry:
     root = TreeEntry(SUFFIX, _octets({"objectClass": ["dcObject", "organization"], "o": ["Example"]}))
     branches = {
         dn: root.addChild(dn.removesuffix(f",{SUFFIX}"), _octets({"objectClass": ["organizationalUnit"]}))
@@ -85,6 +85,11 @@ def _plant(accounts: Iterable[Account]) -> TreeEntry:
                     "entryUUID": [account.uuid],
                 }
             ),
+        )
+    for group in groups:
+        members = [account.dn for account in group.members]
+        branches[GROUPS].addChild(
+            f"cn={group.name}", _octets({"objectClass": ["groupOfNames"], "cn": [group.name], "member": members})
         )
     return root
 

@@ -23,11 +23,12 @@ _WORDS = {Result.ACCEPT: "accepted", Result.CHALLENGE: "asked for the code", Res
 _NAME_LENGTH = 32
 
 
-def opening(address: str, alice: Enrolment) -> list[RenderableType]:
-    """Return what is shown once. `address` is the server's HOST:PORT, `alice` the token to scan."""
+def opening(address: str, portal: str, alice: Enrolment) -> list[RenderableType]:
+    """Return what is shown once. `address` is the server's HOST:PORT, `portal` a URL, `alice` the token to scan."""
     return [
         Text(f"radius2fa {__version__}, demonstration", style="bold"),
         Text(f"A second-factor server on UDP {address}, shared secret {CLIENT_SECRET}."),
+        Text.assemble("Its portal: ", (portal, "bold"), " (bob enrols there; alice is its helpdesk)"),
         Text("Its directory, its database and its keys were made just now and go when it ends."),
         Text(),
         _people(),

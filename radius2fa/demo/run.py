@@ -13,20 +13,21 @@ from radius2fa.demo.screen import open_screen
 _UNAVAILABLE = 69  # of sysexits.h, like every exit code of the program
 
 
-def run(port: int | None, directory_port: int | None, color: bool) -> None:  # noqa: FBT001 - the command line's flag
+def run(port: int, directory_port: int, portal_port: int, color: bool) -> None:  # noqa: FBT001 - the command line's flag
     """Run the demonstration until Ctrl-C, SIGTERM or the end of its terminal.
 
-    `port` is the RADIUS port on loopback (UDP, 1812 if None), `directory_port` the directory's (TCP, a free one if
-    None); 0 takes a free one. Ends the process with 69 and a sentence on standard error where it cannot start.
+    `port` is the RADIUS port on loopback (UDP), `directory_port` the directory's and `portal_port` the portal's (TCP);
+    0 takes a free one. Ends the process with 69 and a sentence on standard error where it cannot start.
     """
     if find_spec("ldaptor") is None:
         _fail("the demonstration's directory needs ldaptor: pip install 'radius2fa[demo]'")
     gc.disable()  # looking for garbage is a sixth of the start, and modules that are being loaded are none
     from radius2fa.demo.session import CannotStart, play  # noqa: PLC0415 - heavy, and needs ldaptor
+    from radius2fa.demo.world import Ports  # noqa: PLC0415 - heavy
 
     gc.enable()
     try:
-        play(open_screen(_console(color=color)), 1812 if port is None else port, directory_port or 0)
+        play(open_screen(_console(color=color)), Ports(port, directory_port, portal_port))
     except CannotStart as fault:
         _fail(str(fault))
 

@@ -27,10 +27,11 @@ class Watch:
         self.login = ending.guarded(self._login)
         self.say = ending.guarded(self._say)
 
-    def _begin(self, address: str) -> None:
-        """Show all there is. `address` is the server's HOST:PORT."""
+    def _begin(self, address: str, portal: str) -> None:
+        """Show all there is. `address` is the server's HOST:PORT, `portal` the URL of the portal."""
         self._address = address
-        self._screen.above(*display.opening(address, present(self._alice(), world.ISSUER, world.ALICE.account.uid)))
+        alice = present(self._alice(), world.ISSUER, world.ALICE.account.uid)
+        self._screen.above(*display.opening(address, portal, alice))
         self._tick()
 
     def _tick(self) -> None:

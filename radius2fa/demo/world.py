@@ -7,12 +7,13 @@ from pathlib import Path
 
 from pydantic import SecretBytes
 
-from radius2fa.config.model import Client, Codes, Directory, Listen, Server, Settings, Store
+from radius2fa.config.model import Client, Codes, Directory, Listen, Portal, Server, Settings, Store
 from radius2fa.demo.account import PEOPLE as BRANCH
-from radius2fa.demo.account import SERVICES, Account
+from radius2fa.demo.account import SERVICES, SUFFIX, Account, Group
 from radius2fa.otp.token import Kind, Token
 
 LOOPBACK = "127.0.0.1"
+THREADS = 4  # for logins, and as many for pages
 CLIENT_SECRET = "testing123"  # noqa: S105 - what every RADIUS example has, and good for loopback only
 PASSWORD = "wonderland"  # noqa: S105 - everybody's, so that a line to copy serves for all by changing the name
 ISSUER = "radius2fa demo"
@@ -50,24 +51,37 @@ CAROL = Person(
 PEOPLE = (ALICE, BOB, CAROL)
 
 
+ADMINS = Group("admins", (ALICE.account,))  # of the portal
+
+
 def service_account(random: Callable[[int], bytes]) -> Account:
     """Return the account that the server searches with."""
     password = random(16).hex().encode()
     return Account("radius2fa", "The server", "6f1d3c52-8a0e-4b1c-9d57-1a6b0c2e4f09", password, parent=SERVICES)
 
 
-def settings(folder: Path, port: int, directory_port: int, service: Account) -> Settings:
-    """Return the configuration of the demo's server, as a file would give it."""
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the demo answers, on loopback: RADIUS (UDP), its directory and its portal (TCP)."""
+
+    radius: int
+    directory: int
+    portal: int
+
+
+def settings(folder: Path, ports: Ports, service: Account) -> Settings:
+    """Return the configuration of the demo's server and portal, as a file would give it."""
     return Settings(
-        server=Server(listen=(Listen(host=LOOPBACK, port=port),), threads=4, status_socket=None),
+        server=Server(listen=(Listen(host=LOOPBACK, port=ports.radius),), threads=THREADS, status_socket=None),
         store=Store(url=f"sqlite:///{folder / 'radius2fa.db'}", key_file=folder / "master.key"),
         directory=(
             Directory(
-                urls=(f"ldap://{LOOPBACK}:{directory_port}",),
+                urls=(f"ldap://{LOOPBACK}:{ports.directory}",),
                 start_tls=False,  # on loopback, within one process
                 bind_dn=service.dn,
                 bind_password=SecretBytes(service.password),
                 base=BRANCH,
+                group_base=SUFFIX,
             ),
         ),
         client=(
@@ -80,6 +94,12 @@ def settings(folder: Path, port: int, directory_port: int, service: Account) -> 
         ),
         # A line is shown for 30 s, may hold the next code already, and is pasted some seconds later.
         codes=Codes(issuer=ISSUER, totp_window=2),
+        portal=Portal(
+            url=f"http://localhost:{ports.portal}",  # a name, since browsers keep passkeys for names only
+            listen=(Listen(host=LOOPBACK, port=ports.portal),),
+            threads=THREADS,
+            admin_groups=(ADMINS.dn,),
+        ),
     )
 
 

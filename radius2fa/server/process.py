@@ -10,8 +10,7 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
-from zope.interface import implementer
+from twisted.logger import globalLogBeginner
 
 from radius2fa import __version__
 from radius2fa.config.model import Settings
@@ -24,8 +23,8 @@ from radius2fa.server.notify import notify
 from radius2fa.server.reactor import Reactor
 from radius2fa.server.service import Service
 from radius2fa.server.statusport import StatusPort
+from radius2fa.server.twistedlog import TwistedLog
 from radius2fa.store.engine import Store
-from radius2fa.traced import traced
 
 
 def serve(settings: Settings, store: Store, directory: Directories) -> None:
@@ -41,7 +40,7 @@ def serve(settings: Settings, store: Store, directory: Directories) -> None:
         _stay_on_one_processor()
     loop: Any = reactor  # a module that becomes an object when a reactor is installed; it has no type
     service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=[log_logins(log)])
-    globalLogBeginner.beginLoggingTo([_TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
+    globalLogBeginner.beginLoggingTo([TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
     for each in directory.opened:
         each.directory.observe(log_changes(log))
     service.start()
@@ -106,16 +105,3 @@ def _stay_on_one_processor() -> None:
 
 
 _PROCESSOR = 36  # proc_pid_stat(5): field 39, counted from behind the name, which is field 2
-
-
-@implementer(ILogObserver)
-class _TwistedLog:
-    """Takes what Twisted caught by itself: a bug of ours, since nothing should come so far."""
-
-    def __init__(self, log: FilteringBoundLogger) -> None:
-        self._log = log
-
-    def __call__(self, event: LogEvent) -> None:
-        failure = event.get("log_failure")
-        if failure is not None and event["log_level"] >= LogLevel.error:
-            self._log.error("internal error", why=traced(failure.value))

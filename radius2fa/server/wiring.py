@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable
 
 from radius2fa.config.model import Client as ClientSettings
-from radius2fa.config.model import Lockout, Policy, Settings
+from radius2fa.config.model import Codes, Lockout, Policy, Settings
 from radius2fa.config.texts import texts_of
 from radius2fa.login.attempt import ClientRules, CodeMode
 from radius2fa.login.case import House
@@ -28,23 +28,28 @@ def house(settings: Settings, store: Store, directory: Directory) -> House:
         UnusableReplies: attributes or values of the policies cannot be sent.
 
     """
-    codes, lockout = settings.codes, settings.lockout
+    lockout = settings.lockout
     people = lockout_rules(lockout)
     return House(
         directory=directory,
         ledger=store.ledger,
         random=secrets.token_bytes,
-        windows=Windows(
-            totp=codes.totp_window,
-            totp_resync=codes.totp_resync,
-            hotp=codes.hotp_window,
-            hotp_resync=codes.hotp_resync,
-            resync_seconds=codes.resync_seconds,
-        ),
+        windows=windows(settings.codes),
         lockout=people,
         places=place_rules(people, lockout.unknown_names, lockout.unknown_names_of_client),
         policies=rules(settings),
         challenge_seconds=settings.server.challenge_seconds,
+    )
+
+
+def windows(codes: Codes) -> Windows:
+    """Return how far a code may be from where it should be."""
+    return Windows(
+        totp=codes.totp_window,
+        totp_resync=codes.totp_resync,
+        hotp=codes.hotp_window,
+        hotp_resync=codes.hotp_resync,
+        resync_seconds=codes.resync_seconds,
     )
 
 

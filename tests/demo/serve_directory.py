@@ -5,7 +5,7 @@ import sys
 from twisted.internet import reactor, stdio
 from twisted.internet.protocol import Protocol
 
-from radius2fa.demo.account import SERVICES, Account
+from radius2fa.demo.account import SERVICES, Account, Group
 from radius2fa.demo.directory import DirectoryFactory
 
 ACCOUNTS = [
@@ -21,7 +21,9 @@ class UntilTheEnd(Protocol):
 
 
 if __name__ == "__main__":
-    listening = reactor.listenTCP(0, DirectoryFactory(ACCOUNTS), interface="127.0.0.1")
+    listening = reactor.listenTCP(
+        0, DirectoryFactory(ACCOUNTS, [Group("admins", (ACCOUNTS[0],))]), interface="127.0.0.1"
+    )
     sys.stdout.write(f"{listening.getHost().port}\n")
     sys.stdout.flush()
     stdio.StandardIO(UntilTheEnd())

@@ -4,14 +4,19 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import segno
 
+from bench.browsing import Browser
 from tests.demo.glass import Glass
 from tests.demo.playing import COMMAND, PATIENCE, Demo, demo, demo_on_terminal
 from tests.demo.tools import tool
+
+FREE = ("--port", "0", "--portal-port", "0")
 
 
 def shell(line: str) -> str:
@@ -27,7 +32,7 @@ def received(line: str) -> list[str]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """One demo for the tests that leave it as they find it: of Alice's codes, only the first of them uses any."""
-    with demo("--port", "0", folder=tmp_path_factory.mktemp("demo")) as started:
+    with demo(*FREE, folder=tmp_path_factory.mktemp("demo")) as started:
         yield started
 
 
@@ -42,7 +47,7 @@ def test_the_lines_to_copy_let_alice_in(running: Demo) -> None:
 
 
 def test_a_code_that_is_used_up_is_replaced_by_the_next(tmp_path: Path) -> None:
-    with demo("--port", "0", folder=tmp_path) as fresh:
+    with demo(*FREE, folder=tmp_path) as fresh:
         (appended,) = fresh.commands("radtest")
         assert received(appended) == ["Access-Accept"]
         fresh.wait_for_line("radtest alice ", after=fresh.text.rindex(appended) + len(appended))
@@ -70,6 +75,18 @@ def test_carol_is_refused_since_her_account_is_disabled(running: Demo) -> None:
     )
 
 
+def test_its_portal_lets_bob_in_to_enrol_and_shows_alice_the_helpdesk_s_pages(tmp_path: Path) -> None:
+    with demo(*FREE, folder=tmp_path) as fresh:
+        port = urlsplit(fresh.wait_for_line("Its portal: ").split()[2]).port
+        assert port is not None
+        with closing(Browser(port)) as bob, closing(Browser(port)) as alice:
+            bob.type_password("bob", "wonderland")
+            assert bob.first_octet("/enrol")[1] == 200
+            assert bob.first_octet("/people")[1] == 303
+            alice.sign_in("alice", "wonderland", fresh.commands("radtest")[0].split("'")[1][-6:])
+            assert alice.first_octet("/people")[1] == 200
+
+
 def test_the_qr_code_is_the_token_s(running: Demo) -> None:
     running.commands("radtest")
     lines = running.text.splitlines()
@@ -92,7 +109,7 @@ def test_a_datagram_that_is_dropped_is_told_with_its_remedy(running: Demo) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_nothing_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
-    with demo("--port", "0", folder=tmp_path) as running:
+    with demo(*FREE, folder=tmp_path) as running:
         port = int(running.commands("radtest")[0].split()[3].partition(":")[2])
         assert received(running.commands("radtest")[0]) == ["Access-Accept"]
         (folder,) = tmp_path.iterdir()
@@ -104,7 +121,7 @@ def test_nothing_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
 
 
 def test_a_pipe_that_closes_ends_it_in_silence(tmp_path: Path) -> None:
-    with demo("--port", "0", folder=tmp_path) as running:
+    with demo(*FREE, folder=tmp_path) as running:
         (appended,) = running.commands("radtest")
         running.process.stdout.close()
         received(appended)
@@ -113,7 +130,7 @@ def test_a_pipe_that_closes_ends_it_in_silence(tmp_path: Path) -> None:
 
 
 def test_a_database_that_breaks_ends_it_with_a_sentence(tmp_path: Path) -> None:
-    with demo("--port", "0", folder=tmp_path) as running:
+    with demo(*FREE, folder=tmp_path) as running:
         running.commands("radtest")
         for file in tmp_path.glob("*/radius2fa.db*"):
             file.write_bytes(b"\xff" * file.stat().st_size)
@@ -122,14 +139,21 @@ def test_a_database_that_breaks_ends_it_with_a_sentence(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("option", "kind"), [("--port", socket.SOCK_DGRAM), ("--directory-port", socket.SOCK_STREAM)])
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [
+        ("--port", socket.SOCK_DGRAM),
+        ("--directory-port", socket.SOCK_STREAM),
+        ("--portal-port", socket.SOCK_STREAM),
+    ],
+)
 def test_a_port_that_is_taken_is_told_with_the_option(tmp_path: Path, option: str, kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_INET, kind) as taken:
         taken.bind(("127.0.0.1", 0))
         if kind is socket.SOCK_STREAM:
             taken.listen()
         port = taken.getsockname()[1]
-        ports = {"--port": "0", option: str(port)}
+        ports = {"--port": "0", "--portal-port": "0", option: str(port)}
         with demo(*(word for pair in ports.items() for word in pair), folder=tmp_path) as running:
             line = running.wait_for_line("radius2fa: ")
             assert line.startswith(
@@ -140,14 +164,14 @@ def test_a_port_that_is_taken_is_told_with_the_option(tmp_path: Path, option: st
 
 
 def test_without_ldaptor_it_says_what_to_install() -> None:
-    script = "import sys; sys.modules['ldaptor'] = None; from radius2fa.demo.run import run; run(0, 0, True)"
+    script = "import sys; sys.modules['ldaptor'] = None; from radius2fa.demo.run import run; run(0, 0, 0, True)"
     failed = subprocess.run([COMMAND[0], "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (failed.returncode, failed.stdout) == (69, "")
     assert failed.stderr == "radius2fa: the demonstration's directory needs ldaptor: pip install 'radius2fa[demo]'\n"
 
 
 def test_an_output_without_block_characters_is_no_reason_to_crash(tmp_path: Path) -> None:
-    with demo("--port", "0", folder=tmp_path, environment={"PYTHONIOENCODING": "latin-1"}) as running:
+    with demo(*FREE, folder=tmp_path, environment={"PYTHONIOENCODING": "latin-1"}) as running:
         assert received(running.commands("radtest")[0]) == ["Access-Accept"]
 
 
@@ -158,7 +182,7 @@ def on_glass(text: str) -> list[str]:
 
 
 def test_on_a_terminal_the_lines_to_copy_stay_below_the_logins(tmp_path: Path) -> None:
-    with demo_on_terminal("--port", "0", folder=tmp_path) as running:
+    with demo_on_terminal(*FREE, folder=tmp_path) as running:
         running.wait_for(lambda text: "Waiting for logins" in text)
         first, second = [line for line in on_glass(running.text) if line.startswith("radclient")]
         assert received(first) == ["Access-Challenge"]
@@ -188,7 +212,7 @@ def test_colours_can_be_switched_off(
     environment: dict[str, str],
     coloured: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
-    with demo_on_terminal("--port", "0", *options, folder=tmp_path, environment=environment) as running:
+    with demo_on_terminal(*FREE, *options, folder=tmp_path, environment=environment) as running:
         text = running.wait_for(lambda text: "Waiting for logins" in text)
         assert ("\x1b[36m" in text) is coloured  # ECMA-48: cyan, of the lines to copy
         assert ("\x1b[97;40m" in text) is coloured  # white on black, of the QR code

@@ -204,3 +204,8 @@ def test_radius2fa_checks_a_password(directory: LdapDirectory, name: str, passwo
     assert isinstance(entry, Entry)
     assert directory.bind(entry, password, time.monotonic() + 10) is result
     directory.probe(time.monotonic() + 10)
+
+
+def test_a_group_is_found_by_its_member(port: int) -> None:
+    found = ask(port, "ldapsearch", *AS_SEARCHER, "-b", SUFFIX, f"(member={ALICE})", "cn")
+    assert f"dn: cn=admins,ou=groups,{SUFFIX}\ncn: admins\n" in found.stdout

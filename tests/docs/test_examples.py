@@ -146,7 +146,8 @@ def write_files_beside(folder: Path, given: dict[str, Any]) -> None:
             (folder / block.name).write_text(block.text)
     certificates = certificates_in(folder)
     sections = [section for each in given.values() for section in (each if isinstance(each, list) else [each])]
-    for section in sections:
+    inner = [value for section in sections for value in section.values() if isinstance(value, dict)]
+    for section in (*sections, *inner):
         for key, value in section.items():
             if key in certificates:
                 write_secretly(folder / value, certificates[key])
@@ -155,10 +156,11 @@ def write_files_beside(folder: Path, given: dict[str, Any]) -> None:
 
 
 def certificates_in(folder: Path) -> dict[str, str]:
-    """What the keys of a directory name for TLS: an authority, and a certificate of ours with its key."""
+    """What the keys of a directory, and of the portal, name for TLS: an authority, and a certificate with its key."""
     authority = Authority(folder)
     ours = authority.good()
     files = {"ca_file": authority.ca_file, "client_certificate": ours.certificate, "client_key": ours.key}
+    files |= {"certificate": ours.certificate, "key": ours.key}
     return {key: file.read_text() for key, file in files.items()}
 
 
