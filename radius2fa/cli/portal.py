@@ -36,7 +36,7 @@ def portal() -> None:
         each.directory.observe(log_changes(log))
     try:
         with post_office(settings, log) as post:
-            pages = make_app(world_of(settings, store, directory, post, log))
+            pages = make_app(world_of(settings, store, directory, post=post, log=log))
             serve(settings.portal, pages, store.sweep, log)
     except (UnusableCertificate, UnusableMail) as wrong:
         fail(MISCONFIGURED, f"portal: {wrong}")

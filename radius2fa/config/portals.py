@@ -1,6 +1,7 @@
 """Owns the checks of the portal's section: what contradicts itself, and what would leave people outside."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -59,19 +60,18 @@ def warnings(portal: Portal, now: float) -> Iterator[Finding]:
         remedy = 'Give a later date, or write enrolment = "invitation" in its place.'
         yield Finding(("portal", "enrolment_until"), message, remedy)
     yield from _no_way_in(portal)
-    if portal.key and portal.key.is_file():
-        yield from open_to_all(portal.key, ("portal", "key"))
+    if portal.key:
+        with suppress(OSError):
+            yield from open_to_all(portal.key, ("portal", "key"))
     if portal.mail:
         yield from _doubts_of_mail(portal.mail)
 
 
 def _files(portal: Portal) -> Iterator[Finding]:
-    for name, path, what in (
-        ("certificate", portal.certificate, "the certificate, and behind it those of its authority,"),
-        ("key", portal.key, "the key of the certificate"),
-    ):
-        if path and not path.is_file():
-            yield Finding(("portal", name), f"there is no file {path}", f"Give {what} in PEM.")
+    """Yield what belongs together and is not. Whether the files are there only the portal needs to know, as it starts.
+
+    The RADIUS server reads this section too, maybe on another machine, or without a right to the portal's key.
+    """
     if portal.certificate and not portal.key:
         remedy = "Give key, the same file if that holds both."
         yield Finding(("portal", "certificate"), "is of no use without its key", remedy)
@@ -174,9 +174,6 @@ def _mail(mail: Mail) -> Iterator[Finding]:
     if mail.user and mail.security == "none":
         message = "its password would go to the server in clear text"
         yield Finding((*_MAIL, "security"), message, 'Use "starttls" or "tls", or take user and password out.')
-    if mail.ca_file and not mail.ca_file.is_file():
-        remedy = "Give the CA's certificate in PEM."
-        yield Finding((*_MAIL, "ca_file"), f"there is no file {mail.ca_file}", remedy)
 
 
 def _doubts_of_mail(mail: Mail) -> Iterator[Finding]:

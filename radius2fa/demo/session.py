@@ -75,7 +75,7 @@ def _play(folder: Path, screen: Screen, ports: Ports, ending: Ending) -> None:
         service = Service(settings, store=store, directory=directory, reactor=_LOOP, log=log, observers=[watch.login])
         host = Host(
             settings.portal,
-            make_app(world_of(settings, store, directory, nowhere, log)),
+            make_app(world_of(settings, store, directory, post=nowhere, log=log)),
             reactor=_LOOP,
             clock=time.monotonic,
             log=log,

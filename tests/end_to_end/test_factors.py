@@ -348,6 +348,40 @@ def test_a_temporary_code_of_two_uses_in_fifty_requests_at_once_is_accepted_twic
     assert ends.count(REJECT) == 50 - used
 
 
+# --- Passkeys, by their login codes, and invitations
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_login_code_is_accepted_once_within_its_two_minutes(house: House, way: str) -> None:
+    alice = house.person(token=False)
+    now = time.time()
+    stale = house.store.codes.new_login_code(alice.subject, alice.uid, until=now - 1, when=now - 121).encode()
+    assert house.come_in(way, alice, stale).name == REFUSED
+    assert house.last(alice.uid)[:2] == ("reject", "token-expired")
+
+    first, code = (
+        house.store.codes.new_login_code(alice.subject, alice.uid, until=now + 120, when=now).encode() for _ in range(2)
+    )
+    assert house.come_in(way, alice, first).name == REFUSED
+    assert house.last(alice.uid)[:2] == ("reject", "token-disabled")
+    assert house.come_in(way, alice, code).name == ACCEPTED
+    assert house.last(alice.uid) == ("accept", None, "passkey", None)
+    assert house.come_in(way, alice, code).name == REFUSED
+    assert house.last(alice.uid)[:2] == ("reject", "code-already-used")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_invitation_is_no_login_and_is_not_used_up_by_one(house: House, way: str) -> None:
+    alice = house.person(token=False)
+    now = time.time()
+    code = house.store.codes.new_invitation(alice.subject, alice.uid, until=now + HOUR, when=now).encode()
+
+    assert house.come_in(way, alice, code).name == REFUSED
+    assert house.last(alice.uid)[:2] == ("reject", "kind-not-allowed")
+    assert (house.failures(alice), house.slapd.binds(alice.dn)) == (0, 0)
+    assert house.store.codes.of(alice.subject, now).invitation is not None
+
+
 # --- Tokens that may not answer
 
 

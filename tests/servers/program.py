@@ -44,10 +44,12 @@ def _toml_value(value: object) -> str:
 
 
 class Program:
-    """A configured radius2fa. `start` runs `serve`, as a child process that logs JSON lines to us.
+    """A configured radius2fa. `start` runs its `DAEMON`, as a child process that logs JSON lines to us.
 
     The configuration is written here; without a `directory`, it is one that lies in the folder already.
     """
+
+    DAEMON = "serve"
 
     def __init__(
         self,
@@ -121,7 +123,7 @@ class Program:
         self.lines.clear()
         self._read_to_the_end = False
         self._process = subprocess.Popen(
-            [EXECUTABLE, "--config", str(self.config), "serve"],
+            [EXECUTABLE, "--config", str(self.config), self.DAEMON],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -220,7 +220,9 @@ def test_whatever_stands_in_the_stock_nobody_is_enrolled_by_it(store: Store) -> 
 
 def test_the_stock_is_read_by_serial_number_and_some_at_a_time(store: Store) -> None:
     serials = ("B-10", "A_1", "a_2", "A%3")
-    fobs = [NewToken(Token(f"t{n}", Kind.HOTP, bytes([n]) * 20), None, None, "", each) for n, each in enumerate(serials)]
+    fobs = [
+        NewToken(Token(f"t{n}", Kind.HOTP, bytes([n]) * 20), None, None, "", each) for n, each in enumerate(serials)
+    ]
     key = NewToken(YubiKey("key", "vvcccc", b"k" * 16, b"p" * 6), None, None, "")
     theirs = NewToken(Token("hers", Kind.HOTP, b"h" * 20), "alice-1", "alice", "", "A_9")
     store.tokens.add_many([*fobs, key, theirs], 5.0)
@@ -237,7 +239,9 @@ def test_the_stock_is_read_by_serial_number_and_some_at_a_time(store: Store) -> 
 
 def test_enrolled_are_those_who_have_a_device_that_is_active(store: Store) -> None:
     def give(subject: str, token: str, *, active: bool = True) -> None:
-        store.tokens.add(NewToken(Token(token, Kind.TOTP, token.encode() * 20), subject, subject, "", active=active), 5.0)
+        store.tokens.add(
+            NewToken(Token(token, Kind.TOTP, token.encode() * 20), subject, subject, "", active=active), 5.0
+        )
 
     give("alice-1", "a")
     give("alice-1", "b")
