@@ -1,6 +1,6 @@
 """Owns the recovery codes: a new list, shown once."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from radius2fa.portal import notices
@@ -39,5 +39,6 @@ def codes() -> str | Response:
     made = waiting().get("recovery")
     if made is None:
         return redirect(url_for("recovery.page"), 303)
-    done("recovery")
+    if request.method == "GET":  # HEAD shows nothing
+        done("recovery")
     return shown("recovery-codes.html", codes=made)

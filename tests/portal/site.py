@@ -8,9 +8,11 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from html.parser import HTMLParser
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
@@ -45,7 +47,7 @@ ADMINS = "cn=admins,ou=groups,dc=example,dc=org"
 def settings_at(folder: Path, **portal: Any) -> Settings:
     """Return settings with a new SQLite database in the folder."""
     store = StoreSettings(url=f"sqlite:///{folder}/portal.db", timeout=5.0)
-    upgrade(store, quiet)
+    Path(f"{folder}/portal.db").write_bytes(_empty_database())
     network = ip_network("192.0.2.10/32")
     return Settings(
         store=store,
@@ -54,6 +56,14 @@ def settings_at(folder: Path, **portal: Any) -> Settings:
         codes=Codes(issuer="Example Corp"),
         portal=Portal(**{"url": URL, "helpdesk_groups": (HELPDESK,), "admin_groups": (ADMINS,)} | portal),
     )
+
+
+@cache
+def _empty_database() -> bytes:
+    """Return a database at HEAD, made once: the migrations take most of the time of a short test."""
+    with TemporaryDirectory() as folder:
+        upgrade(StoreSettings(url=f"sqlite:///{folder}/empty.db"), quiet)
+        return Path(f"{folder}/empty.db").read_bytes()
 
 
 class Site:

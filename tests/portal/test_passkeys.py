@@ -7,6 +7,8 @@ from pathlib import Path
 
 import cbor2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from radius2fa.store.acts import Deed
 from tests.portal.authenticator import (
@@ -309,3 +311,19 @@ def test_roots_that_cannot_be_read_are_no_refusal(strict: Site, maker: Maker, tm
     (tmp_path / "roots.pem").unlink()
     add_passkey(browser := strict.signed_in(), Authenticator(attests="packed", maker=maker))
     assert browser.status == 503
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 9999), bit=st.integers(0, 7))
+def test_an_attested_registration_with_any_bit_wrong_is_refused(
+    strict: Site, maker: Maker, place: int, bit: int
+) -> None:
+    browser = strict.__dict__.get("kept") or ready(strict)
+    strict.__dict__["kept"] = browser
+    made = json.loads(Authenticator(attests="packed", maker=maker).create(options_of(browser, "/enrol/passkey")))
+    spoiled = bytearray(octets(made["response"]["attestationObject"]))
+    spoiled[place % len(spoiled)] ^= 1 << bit
+    made["response"]["attestationObject"] = text(bytes(spoiled))
+    send(browser, json.dumps(made))
+    assert browser.status == 422
+    assert [line for line in strict.log if line["event"] == "internal error"] == []

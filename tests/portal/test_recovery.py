@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.portal.site import Browser, Site, code_at
+from tests.portal.site import URL, Browser, Site, code_at
 
 
 def codes_of(browser: Browser) -> list[str]:
@@ -58,3 +58,12 @@ def test_the_codes_wait_sealed(site: Site) -> None:
     new = codes_of(browser)
     assert len(new) == 10
     assert not any(code.encode() in files for code in new)
+
+
+def test_looking_at_the_head_of_the_page_uses_no_list_up(site: Site) -> None:
+    browser = site.signed_in()
+    browser.get("/recovery")
+    browser.submit("/recovery", follow=False)
+    browser.client.head("/recovery/codes", base_url=URL)
+    browser.get("/recovery/codes")
+    assert len(codes_of(browser)) == 10

@@ -98,8 +98,8 @@ def _done(subject: str, doing: str, form: str, fields: dict[str, str]) -> Answer
     except Refused as refused:
         return _shown(person_of(subject, whom.typed), refused.key, form, fields), 422
     if given is not None:
-        return shown("helpdesk/given.html", person=whom, given=given)
-    return redirect(url_for("people.person", subject=subject, done=f"person-{doing}"), 303)
+        return shown("helpdesk/given.html", person=whom, given=given, back=_url(whom))
+    return redirect(_url(whom, done=f"person-{doing}"), 303)
 
 
 def _shown(whom: Person, error: str = "", failed: str = "", fields: dict[str, str] | None = None) -> str:
@@ -118,6 +118,13 @@ def _shown(whom: Person, error: str = "", failed: str = "", fields: dict[str, st
         failed=failed,
         fields=fields or {},
     )
+
+
+def _url(whom: Person, **more: str) -> str:
+    """Return the address of somebody's page; of somebody whom only the directory knows, with the name that leads there."""
+    if whom.account is None:
+        return url_for("people.newcomer", subject=whom.subject, name=whom.typed, **more)
+    return url_for("people.person", subject=whom.subject, **more)
 
 
 def _changes(row: TokenRow, can: Mapping[str, bool]) -> list[str]:

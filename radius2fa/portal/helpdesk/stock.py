@@ -82,7 +82,12 @@ def take_in() -> Answer:
 @room.get("/stock/rejected")
 @only(Role.ADMIN)
 def rejected() -> Answer:
-    """Give back what of the file is rejected, with the reason beside each, to be corrected and uploaded."""
+    """Give back what of the file is rejected, with the reason beside each, to be corrected and uploaded.
+
+    It holds secrets, so that it needs a second factor that was shown lately, as a change does.
+    """
+    if not is_fresh():
+        return redirect(url_for("confirm.page", back=url_for("stock.file")), 303)
     taken = uploaded()
     if taken is None:
         return redirect(url_for("stock.page"), 303)
@@ -115,7 +120,7 @@ def _stock(error: str = "", bad: BadFile | None = None) -> str:
         stock=world().store.records.figures().stock,
         admin=role() >= Role.ADMIN,
         fresh=is_fresh(),
-        waits=role() >= Role.ADMIN and uploaded() is not None,
+        waits=role() >= Role.ADMIN and uploads.waits(),
         error=error,
         bad=bad,
         most_octets=uploads.MOST_OCTETS,

@@ -90,6 +90,11 @@ def uploaded() -> Upload | None:
     return Upload(kept["name"], zlib.decompress(base64.b64decode(kept["octets"])), kept["key"], kept["password"])
 
 
+def waits() -> bool:
+    """Tell whether a file waits in the session."""
+    return _NAME in waiting()
+
+
 def named(typed: str | None) -> str:
     """Return what a file is called, without the folders that some browsers tell."""
     return ((typed or "").replace("\\", "/").rpartition("/")[2] or "file")[-_LONGEST_NAME:]

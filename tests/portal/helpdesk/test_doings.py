@@ -271,6 +271,29 @@ def test_a_change_needs_a_second_factor_that_was_shown_lately(site: Site) -> Non
     assert not [form for form in helen.forms if form.action.startswith("/people/")]
 
 
+def test_after_the_second_factor_one_is_back_at_the_person(site: Site) -> None:
+    helen = site.signed_in("helen")
+    helen.get(f"/people/{site.alice}")
+    site.now += site.settings.portal.fresh + 1
+    form = next(form.fields["form"] for form in helen.forms if form.action == f"/people/{site.alice}/code")
+    headers = {"Origin": URL, "Sec-Fetch-Site": "same-origin"}
+    helen.post(f"/people/{site.alice}/code", {"form": form, "why": WHY}, headers=headers)
+    assert helen.path == "/confirm"
+    helen.submit("/confirm", code=code_at(site.now))
+    assert (helen.status, helen.path) == (200, f"/people/{site.alice}")
+    assert f"/people/{site.alice}/code" in [form.action for form in helen.forms]
+
+
+def test_who_is_known_by_a_session_only_can_be_signed_out(site: Site) -> None:
+    bob, helen = site.browser(), site.signed_in("helen")
+    bob.sign_in("bob")
+    helen.get(f"/people/{site.bob}/as/bob")
+    helen.submit(f"/people/{site.bob}/end-sessions", why=WHY)
+    assert (helen.status, helen.path) == (200, f"/people/{site.bob}/as/bob")
+    bob.get("/enrol")
+    assert bob.path == "/signin"
+
+
 def test_what_nobody_has_heard_of_is_forbidden(site: Site) -> None:
     ada = site.signed_in("ada")
     ada.get(f"/people/{site.alice}")

@@ -212,3 +212,15 @@ def test_nobody_sees_the_file_of_another_session(site: Site) -> None:
     other = site.signed_in("ada")
     other.get("/stock/upload")
     assert other.path == "/stock"
+
+
+def test_what_is_rejected_needs_a_second_factor_that_was_shown_lately(site: Site) -> None:
+    """It holds the secrets of tokens."""
+    ada = site.signed_in("ada")
+    upload(ada, CSV)
+    site.now += site.settings.portal.fresh + 1
+    ada.get("/stock/rejected")
+    assert ada.path == "/confirm"
+    assert "zz" not in ada.text
+    ada.get("/stock/upload")
+    assert [form.action for form in ada.forms if form.action.startswith("/stock/")] == []
