@@ -57,7 +57,8 @@ _ROOMS: tuple[ModuleType, ...] = (
     audit,
 )
 _STATIC = Path(__file__).with_name("static")
-_MOST_OCTETS = 2 << 20  # of a request: an import file with some thousand tokens
+_MOST_OCTETS = 2 << 20  # of an upload: an import file with some thousand tokens
+_MOST_TYPED = 64 << 10  # octets of any other form: the largest holds what a security key says, with its certificates
 
 
 def make_app(world: World) -> Flask:
@@ -109,8 +110,21 @@ def _before() -> None:
     if request.endpoint in ("static", "health"):
         return
     arrive(request)
+    if not _may_upload():
+        request.max_content_length = _MOST_TYPED
     if request.method == "POST":
         forms.require_ours(request)
+
+
+def _may_upload() -> bool:
+    """Tell whether a large body may come: a file of somebody who has signed in. To read many fields takes seconds."""
+    who_asks = visitor.visitor()
+    return (
+        who_asks.session is not None
+        and not who_asks.enrolling
+        and request.endpoint == "stock.upload"
+        and request.mimetype == "multipart/form-data"
+    )
 
 
 def _after(response: Response) -> Response:

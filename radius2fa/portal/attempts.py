@@ -4,7 +4,8 @@ from flask import g
 from werkzeug.exceptions import TooManyRequests
 
 from radius2fa.login.attempt import Attempt
-from radius2fa.portal.rules import CLIENT
+from radius2fa.login.place import place_of
+from radius2fa.portal.rules import CLIENT, NAME
 from radius2fa.portal.visitor import deadline, visitor
 from radius2fa.portal.world import World
 
@@ -46,13 +47,14 @@ def squeezed(code: str) -> bytes:
 
 
 def require_patience(here: World, since: float) -> None:
-    """Return if this address has not tried more often than people do. `since` is as in `wait_for_hour`.
+    """Return if this place has not tried more often than people do. `since` is as in `wait_for_hour`.
 
     Raises:
         TooManyRequests: it has.
 
     """
-    if not here.tries.allows(visitor().source, since):
+    who = visitor()
+    if not here.tries.allows(place_of(NAME, who.source, who.address), since):
         raise TooManyRequests
 
 

@@ -20,9 +20,10 @@ def portal_rules(portal: Portal) -> Rules:
 
     With "open", whoever has no token comes in by the password, within the networks and until the day that are set. An
     invitation from the helpdesk lets anybody in, also to whom that does not apply; but not where enrolment is "closed".
+    A bypass is for applications: here it would let whoever has the password give themselves a token for good.
     """
     kinds = ANYTHING - {Kind.INVITATION} if portal.enrolment == "closed" else ANYTHING
-    required = Rule(NAME, clients=frozenset({NAME}), kinds=kinds)
+    required = Rule(NAME, clients=frozenset({NAME}), kinds=kinds, bypassable=False)
     if portal.enrolment != "open":
         return Rules.of([required])
     first = Rule(
@@ -32,5 +33,6 @@ def portal_rules(portal: Portal) -> Rules:
         second_factor=SecondFactor.IF_ENROLLED,
         until=None if portal.enrolment_until is None else portal.enrolment_until.timestamp(),
         kinds=kinds,
+        bypassable=False,
     )
     return Rules.of([first, required])

@@ -51,6 +51,8 @@ def code() -> str | Response:
     if step is None:
         return redirect(url_for("signin.page"), 303)
     name, state = step
+    if not _waits(name, state):  # a step that somebody made up shall cost no look-up in the directory
+        return redirect(url_for("signin.page"), 303)
     passkey = ceremonies.request_for(name, state)
     attempts.wait_for_hour(here, since, refused=False)
     return shown("code.html", name=name, passkey=passkey)
@@ -96,12 +98,17 @@ def _signed(name: str, state: bytes) -> bytes:
     That goes the same way, and is refused and written down.
     """
     here = world()
-    found = here.directory.find(name, NAME, deadline(here))
-    waits = here.house.ledger.held(state, NAME, name, here.clock.now()) is not None  # or it was answered before
-    if not isinstance(found, Entry) or not waits:
+    found = here.directory.find(name, NAME, deadline(here)) if _waits(name, state) else None
+    if not isinstance(found, Entry):
         return ceremonies.NO_CODE
     challenge = ceremonies.sign_in_challenge(here, state)
     return ceremonies.code_for(found.subject, found.name, request.form.get("response", ""), challenge)
+
+
+def _waits(name: str, state: bytes) -> bool:
+    """Tell whether the first leg waits for its answer: it was gone through, not too long ago, and not answered yet."""
+    here = world()
+    return here.house.ledger.held(state, NAME, name, here.clock.now()) is not None
 
 
 def _answered(since: float, name: str, outcome: Outcome, *, by_passkey: bool = False) -> Response | tuple[str, int]:

@@ -120,11 +120,11 @@ def _shown(whom: Person, error: str = "", failed: str = "", fields: dict[str, st
     )
 
 
-def _url(whom: Person, **more: str) -> str:
-    """Return the address of somebody's page; of somebody whom only the directory knows, with the name that leads there."""
+def _url(whom: Person, done: str | None = None) -> str:
+    """Return the address of somebody's page: where only the directory knows them, with the name that leads there."""
     if whom.account is None:
-        return url_for("people.newcomer", subject=whom.subject, name=whom.typed, **more)
-    return url_for("people.person", subject=whom.subject, **more)
+        return url_for("people.newcomer", subject=whom.subject, name=whom.typed, done=done)
+    return url_for("people.person", subject=whom.subject, done=done)
 
 
 def _changes(row: TokenRow, can: Mapping[str, bool]) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
@@ -40,6 +41,23 @@ def test_columns_are_as_high_as_their_numbers() -> None:
     assert second == 2 * first
     assert heights(drawn, 2) == [first / 5]
     assert 'class="bar-3"' not in ET.tostring(svg(drawn), encoding="unicode")
+
+
+def boxes(drawn: Markup) -> list[list[float]]:
+    """Return left, top, width and height of the box of each series of a chart with one bar."""
+    paths = [path.get("d", "") for path in svg(drawn).iter("path")]
+    return [[float(number) for number in re.findall(r"-?[0-9.]+", path)[:4]] for path in paths]
+
+
+def test_the_series_of_a_bar_stand_one_upon_the_other() -> None:
+    bar = (Bar("1", (50, 10, 40)),)
+    lowest, middle, highest = boxes(columns(chart(bar)))
+    assert lowest[1] == pytest.approx(middle[1] + middle[3], abs=0.2)
+    assert middle[1] == pytest.approx(highest[1] + highest[3], abs=0.2)
+    first, second, third = boxes(lanes(chart(bar)))
+    assert first[0] == 0
+    assert second[0] == pytest.approx(first[0] + first[2], abs=0.2)
+    assert third[0] == pytest.approx(second[0] + second[2], abs=0.2)
 
 
 def test_a_chart_says_what_it_shows() -> None:
