@@ -3,6 +3,16 @@
 _MESSAGE = 0x30  # the tag of a SEQUENCE, which every LDAPMessage is
 _INTEGER = 0x02
 _MOST_OCTETS_OF_A_LENGTH = 4
+_INDEFINITE = 0x80  # a length that is told by an end (X.690 section 8.1.3.6)
+
+
+def element(tag: int, value: bytes) -> bytes:
+    """Return an element, whose length takes no more octets than it needs."""
+    size = len(value)
+    if size < 0x80:  # noqa: PLR2004 - the short form (X.690 section 8.1.3.4)
+        return bytes((tag, size)) + value
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(length))) + length + value
 
 
 def size_of(octets: bytes) -> int:
@@ -17,7 +27,7 @@ def size_of(octets: bytes) -> int:
     tag, size = octets[0], octets[1]
     if tag != _MESSAGE:
         raise ValueError
-    if size < 0x80:  # noqa: PLR2004 - the short form (X.690 section 8.1.3.4)
+    if size < 0x80:  # noqa: PLR2004 - as above
         return 2 + size
     start = 2 + (size & 0x7F)
     if not 2 < start <= 2 + _MOST_OCTETS_OF_A_LENGTH:  # noqa: PLR2004 - as above
@@ -45,7 +55,7 @@ def elements(octets: bytes) -> list[tuple[int, bytes]]:
     """Return the tag and value of each of these elements.
 
     Raises:
-        ValueError: when one is cut off in its value.
+        ValueError: when one is cut off in its value, or is of indefinite length.
         IndexError: when one is cut off before.
 
     """
@@ -55,7 +65,7 @@ def elements(octets: bytes) -> list[tuple[int, bytes]]:
         if size & 0x80:
             start += size & 0x7F
             size = int.from_bytes(octets[2:start])
-        if len(octets) < start + size:
+        if octets[1] == _INDEFINITE or len(octets) < start + size:
             raise ValueError
         found.append((tag, octets[start : start + size]))
         octets = octets[start + size :]

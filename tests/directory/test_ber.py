@@ -2,7 +2,7 @@
 
 import pytest
 
-from radius2fa.directory.ber import elements, operation_of, size_of
+from radius2fa.directory.ber import element, elements, operation_of, size_of
 
 SHORT = bytes.fromhex("300c 020105 61 07 0a0100 0400 0400".replace(" ", ""))
 LONG = bytes.fromhex("3084 00000013 0204 00000105 6184 00000007 0a0100 0400 0400".replace(" ", ""))
@@ -55,7 +55,19 @@ def test_elements_are_parted_whatever_the_form_of_their_lengths() -> None:
     assert elements(b"") == []
 
 
-@pytest.mark.parametrize(("octets", "fault"), [("0402 61", ValueError), ("04", IndexError), ("048400", ValueError)])
-def test_elements_that_are_cut_off_are_refused(octets: str, fault: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("octets", "fault"),
+    [("0402 61", ValueError), ("04", IndexError), ("048400", ValueError), ("0480 61 0000", ValueError)],
+)
+def test_elements_that_are_cut_off_or_of_no_definite_length_are_refused(octets: str, fault: type[Exception]) -> None:
     with pytest.raises(fault):
         elements(bytes.fromhex(octets.replace(" ", "")))
+
+
+@pytest.mark.parametrize(
+    ("size", "head"),
+    [(0, "0400"), (127, "047f"), (128, "048180"), (201, "0481c9"), (256, "04820100"), (65536, "0483010000")],
+)
+def test_an_element_is_written_with_the_shortest_length(size: int, head: str) -> None:
+    """X.690 sections 8.1.3.4 and 8.1.3.5, whose example has 201 octets."""
+    assert element(0x04, b"x" * size) == bytes.fromhex(head) + b"x" * size

@@ -1,7 +1,8 @@
 """Owns one connection to one server: how ldap3 opens it, and how one request is exchanged for its answer.
 
 Several of ldap3's defaults are dangerous. It follows referrals with the service account's password, checks no
-certificate, and keeps passwords where its repr shows them; see `_connected` and `Connection` for what is done instead.
+certificate, and keeps passwords where its repr shows them. See `_connected` and `Ldap3Connection` for what is done
+instead; passwords never come near it: see `simple_bind`.
 """
 
 import contextlib
@@ -17,12 +18,12 @@ from ldap3.core.exceptions import LDAPException, LDAPSessionTerminatedByServerEr
 
 from radius2fa.directory.drivers.ldap3_operations import (
     Operation,
-    bind_operation_of,
     external_bind_operation,
     found_of,
     result_of,
     search_operation_of,
 )
+from radius2fa.directory.drivers.simple_bind import bind, number_after
 from radius2fa.directory.drivers.start_tls import begin_tls
 from radius2fa.directory.drivers.wire import Wire
 from radius2fa.directory.endpoint import Endpoint
@@ -54,8 +55,8 @@ class Ldap3Driver:
 class Ldap3Connection:
     """One connection, as `link.Connection`.
 
-    Requests go through ldap3's `send` and `get_response` rather than its `bind` and `search`: a password is never kept
-    as the connection's own, and every message of an answer is seen, where `bind` looks at the last result alone.
+    Requests go through ldap3's `send` and `get_response` rather than its `bind` and `search`, so that every message of
+    an answer is seen.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Ldap3Connection:
         self._wire = Wire(opened.socket, dialling.clock, dialling.longest_answer)
         self._ldap = opened
         self._ldap.socket = self._wire
+        self._number = 0
         self._timeout = dialling.timeout
         self._clock = dialling.clock
         self._used = self._clock()
@@ -79,7 +81,11 @@ class Ldap3Connection:
             Broken: when there is none.
 
         """
-        return self._exchange(bind_operation_of(dn, password), deadline)[1]
+        self._begin(deadline)
+        self._number = number_after(self._number)
+        result = bind(self._wire, self._number, dn, password)
+        self._used = self._clock()
+        return result
 
     def search(self, search: Search, deadline: float) -> tuple[list[Found], Result]:
         """Exchange one search for the entries that were found, and the result. References elsewhere are not followed.
@@ -98,7 +104,7 @@ class Ldap3Connection:
         """Begin TLS as the configuration says. Raises Broken when there is none; only StartTLS has been sent then."""
         if endpoint.path or not (endpoint.tls or self._start_tls):
             return  # what is said over a socket of this machine crosses no network
-        self._wire.begin(min(deadline, self._clock() + self._timeout))
+        self._begin(deadline)
         begin_tls(self._wire, endpoint, self._context, self._doubts)
 
     def certificate(self) -> bytes | None:
@@ -116,9 +122,12 @@ class Ldap3Connection:
             self._ldap.unbind()
         self._ldap.strategy.close()
 
+    def _begin(self, deadline: float) -> None:
+        self._wire.begin(min(deadline, self._clock() + self._timeout))
+
     def _exchange(self, operation: Operation, deadline: float) -> tuple[list[Found], Result]:
         """Send a request, and read up to the message that ends it."""
-        self._wire.begin(min(deadline, self._clock() + self._timeout))
+        self._begin(deadline)
         try:
             others, last = self._ldap.get_response(
                 self._ldap.send(operation.kind, operation.request, operation.controls)
@@ -131,7 +140,7 @@ class Ldap3Connection:
         except Exception:  # noqa: BLE001 - ldap3 meets octets that are no LDAP with whatever its reading fails on
             raise Broken("the answer cannot be read", sent=True) from None
         finally:
-            self._ldap.request = None  # ldap3 keeps the last one there, in the clear
+            self._ldap.request = None  # ldap3 keeps the last one there
         self._used = self._clock()
         return exchanged
 

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ldap3 import BASE, DEREF_NEVER, SASL, SIMPLE, SUBTREE
+from ldap3 import BASE, DEREF_NEVER, SASL, SUBTREE
 from ldap3.operation.bind import bind_operation
 from ldap3.operation.search import search_operation
 from ldap3.protocol.controls import build_control
 from ldap3.protocol.rfc2696 import paged_search_control
-from ldap3.protocol.rfc4511 import Simple
 
 from radius2fa.directory import password_policy
 from radius2fa.directory.terms import Found, Result, Scope, Search
@@ -34,22 +33,6 @@ class Operation:
     answer: str
     before: frozenset[str] = frozenset()
     controls: tuple[Any, ...] = ()
-
-    def __repr__(self) -> str:
-        """Return the kind alone: the request may hold a password."""
-        return f"Operation({self.kind})"
-
-
-def bind_operation_of(dn: str, password: bytes) -> Operation:
-    """Return a simple bind. The password goes as it is: ldap3 puts text through SASLprep, and leaves octets alone.
-
-    It asks why an account is refused, too. That is not critical: a server that knows no such control passes it by.
-    """
-    request = bind_operation(3, SIMPLE, dn, password)
-    # ldap3 makes a text of every request, for its log, and would fail on a password that is no UTF-8.
-    request["authentication"]["simple"] = Simple(password, encoding="iso-8859-1")
-    control = build_control(password_policy.OID, criticality=False, value=None)
-    return Operation("bindRequest", request, "bindResponse", controls=(control,))
 
 
 def external_bind_operation() -> Operation:

@@ -1,11 +1,13 @@
 """Owns the translation between our terms and LDAP's octets, which libldap makes and reads: no socket of it leads out.
 
+Passwords never come near it: see `simple_bind`.
+
 libldap wants a socket that is connected. It gets one end of a pair inside this process, and what it writes there is
 taken from the other end, as what it shall read is put in there. So it looks up no name, connects to nothing, follows no
 referral and waits for nobody; and of its configuration (ldap.conf, ldaprc, LDAP* in the environment), of which it reads
 more than we could forbid, what is about servers and TLS has nothing to work on. The rest is set here.
 
-The C extension itself is used, not the Python around it, which takes a lock for every call and writes passwords where
+The C extension itself is used, not the Python around it, which takes a lock for every call and writes requests where
 somebody has switched its trace on.
 """
 
@@ -31,7 +33,6 @@ _SCOPES = {Scope.BASE: _ldap.SCOPE_BASE, Scope.SUBTREE: _ldap.SCOPE_SUBTREE}
 
 # A control is its OID, whether it is critical, and its value. None of ours is: a server that knows it not passes it by.
 Control = tuple[str, bool, bytes | None]
-_POLICY: list[Control] = [(password_policy.OID, False, None)]
 
 _OPTIONS = (
     (_ldap.OPT_PROTOCOL_VERSION, 3),
@@ -74,7 +75,7 @@ class Codec:
 
     def __init__(self) -> None:
         """Begin a session."""
-        _ldap.set_option(_ldap.OPT_DEBUG_LEVEL, 0)  # it is libldap's as a whole, and would print passwords
+        _ldap.set_option(_ldap.OPT_DEBUG_LEVEL, 0)  # it is libldap's as a whole, and would print all that is asked
         self._outside, inside = socket.socketpair()
         self._outside.settimeout(0)
         inside.settimeout(0)
@@ -82,10 +83,6 @@ class Codec:
         self._session = _ldap.initialize_fd(inside.detach(), "ldap://unused")  # which closes it
         for option, value in _OPTIONS:
             self._session.set_option(option, value)
-
-    def write_bind(self, dn: str, password: bytes) -> None:
-        """Write a simple bind, which asks why an account is refused, too. The password goes as it is."""
-        _write(self._session.simple_bind, dn, password, _POLICY)
 
     def write_external_bind(self) -> None:
         """Write a bind as whom the transport knows us (RFC 4422 appendix A); no other identity is asked for."""

@@ -1,6 +1,6 @@
 """Messages of LDAP that pyasn1 would not make: with lengths in the long form, and with anything in their controls."""
 
-from tests.servers.faulty_ldap import Answer
+from collections.abc import Callable
 
 _POLICY = b"1.3.6.1.4.1.42.2.27.8.5.1"
 
@@ -16,7 +16,9 @@ def integer(number: int) -> bytes:
     return b"\x02\x04" + number.to_bytes(4, "big")
 
 
-def answer_with_control(code: int, value: bytes, name: bytes = _POLICY, operation: int = 0x61) -> Answer:
+def answer_with_control(
+    code: int, value: bytes, name: bytes = _POLICY, operation: int = 0x61
+) -> Callable[[int], bytes]:
     """A result with a control, by default a bind's with one of the password policy."""
     body = bytes([operation, 7, 0x0A, 1, code, 4, 0, 4, 0])
     controls = long_form(0xA0, long_form(0x30, bytes([4, len(name)]) + name, long_form(0x04, value)))

@@ -192,7 +192,7 @@ def test_the_long_lengths_of_active_directory_are_read(
 ) -> None:
     body = bytes.fromhex("0a010004000400")
     faulty.on_bind = lambda message_id: long_form(0x30, integer(message_id), long_form(0x61, body))
-    assert connection.bind("cn=x", PASSWORD, clock.soon()) == Result(0, "")
+    assert connection.bind_external(clock.soon()) == Result(0, "")
 
 
 def test_active_directory_names_the_operation_in_its_answer_to_start_tls(faulty: FaultyLdap, clock: Clock) -> None:
@@ -211,7 +211,7 @@ def test_a_control_that_nobody_asked_for_is_passed_by(
     name = b"\x04\x172.16.840.1.113730.3.4.5"
     controls = long_form(0xA0, long_form(0x30, name, b"\x04\x0586400"))
     faulty.on_bind = lambda message_id: long_form(0x30, integer(message_id), body, controls)
-    assert connection.bind("cn=x", PASSWORD, clock.soon()) == Result(0, "")
+    assert connection.bind_external(clock.soon()) == Result(0, "")
 
 
 @pytest.mark.parametrize("broken", [b"", b"\x30", b"\x30\x03\x81\x01", b"\x04\x03\x81\x01\x02", b"\xff" * 9])
@@ -224,7 +224,7 @@ def test_a_broken_password_policy_control_changes_no_verdict_and_breaks_no_conne
         answer_with_control(INVALID_CREDENTIALS, b"\x30\x03\x81\x01\x01"),
         answer_with_control(0, b"\x30\x03\x81\x01\x02"),
     )
-    verdicts = [verdict_of(connection.bind("cn=x", PASSWORD, clock.soon())) for _ in range(4)]
+    verdicts = [verdict_of(connection.bind_external(clock.soon())) for _ in range(4)]
     assert verdicts == [
         BindResult.WRONG_PASSWORD,
         BindResult.OK,
@@ -241,7 +241,7 @@ def test_controls_that_are_no_controls_make_an_answer_that_is_none(
     body = bytes.fromhex("61070a010004000400")
     faulty.on_bind = lambda message_id: long_form(0x30, integer(message_id), body, long_form(0xA0, b"\x30\x02\x04"))
     with pytest.raises(Broken, match="the answer cannot be read"):
-        connection.bind("cn=x", PASSWORD, clock.soon())
+        connection.bind_external(clock.soon())
 
 
 # Opening

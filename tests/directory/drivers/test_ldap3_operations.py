@@ -9,7 +9,6 @@ from ldap3.utils.asn1 import decode_message_fast, encode
 
 from radius2fa.directory.drivers.ldap3_operations import (
     Operation,
-    bind_operation_of,
     found_of,
     result_of,
     search_operation_of,
@@ -36,23 +35,6 @@ def read(octets: bytes) -> dict[str, object]:
 
 
 PASSWORD_POLICY = "0419" + b"1.3.6.1.4.1.42.2.27.8.5.1".hex()
-CONTROLS = f"a01d301b{PASSWORD_POLICY}"
-"""[0] { SEQUENCE { type } }: what a bind ends with. Without a criticality, which is false then."""
-
-
-def test_rfc_4511_section_4_2_a_bind_is_version_3_and_simple_and_asks_for_the_password_policy() -> None:
-    """SEQUENCE { 1, [APPLICATION 0] { 3, "cn=x", [0] "pw" }, controls }, written out by hand."""
-    assert octets_of(bind_operation_of("cn=x", b"pw")) == f"3031020101600d0201030404636e3d7880027077{CONTROLS}"
-
-
-@pytest.mark.parametrize("password", ["a\u00adb", "\uff21", "A\u0308", "\u00a0", "\x07"])
-def test_saslprep_never_touches_a_password(password: str) -> None:
-    """A soft hyphen, a full-width letter, an umlaut in two parts, a hard blank, a bell: no text would pass."""
-    assert octets_of(bind_operation_of("cn=x", password.encode())).endswith(password.encode().hex() + CONTROLS)
-
-
-def test_a_password_that_is_no_utf_8_is_sent_as_it_is() -> None:
-    assert octets_of(bind_operation_of("cn=x", b"\xff\xfe")).endswith("8002fffe" + CONTROLS)
 
 
 def test_rfc_4511_section_4_5_1_a_search_never_dereferences_aliases() -> None:
@@ -173,10 +155,6 @@ def test_no_altered_octet_of_a_control_makes_a_success_of_a_refusal() -> None:
         with contextlib.suppress(Exception):
             codes.add(result_of(read(each)).code)
     assert codes == {49}
-
-
-def test_an_operation_shows_no_password() -> None:
-    assert repr(bind_operation_of("cn=x", b"Pa55")) == "Operation(bindRequest)"
 
 
 def test_a_result_is_its_code_and_what_was_said() -> None:
