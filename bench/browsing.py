@@ -5,8 +5,8 @@ A process of its own, so that its work is not counted as the portal's. Standard 
     python -m bench.browsing < ORDER.json        prints one JSON object
 
 An order holds `port` of a portal on 127.0.0.1 that speaks plain HTTP; `people`, a list of [name, password, code], who
-sign in before the clock starts; `paths`, which they ask for by turns; `rate`, the pages a second that are asked for
-whether or not the earlier ones have come; and `seconds`.
+sign in before the clock starts, and then have some windows open each; `paths`, which they ask for by turns; `rate`, the
+pages a second that are asked for whether or not the earlier ones have come; and `seconds`.
 """
 
 import http.client
@@ -23,6 +23,7 @@ from bench.load import percentile
 
 _FORM = re.compile(r'name="form" value="([0-9a-f]{64})"')
 _PATIENCE = 10  # seconds
+WINDOWS = 3
 
 
 class Browser:
@@ -32,6 +33,12 @@ class Browser:
         """Open nothing yet."""
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
         self._cookies: dict[str, str] = {}
+
+    def another(self) -> "Browser":
+        """Return another window of it, with a connection of its own."""
+        window = Browser(self._connection.port)
+        window._cookies = self._cookies
+        return window
 
     def sign_in(self, name: str, password: str, code: str) -> None:
         """Type name, password and code, as the pages ask for them."""
@@ -84,8 +91,9 @@ def carry_out(order: dict) -> dict:
     """Do what the order says and return the figures."""
     browsers = []
     for name, password, code in order["people"]:
-        browsers.append(Browser(order["port"]))
-        browsers[-1].sign_in(name, password, code)
+        first = Browser(order["port"])
+        first.sign_in(name, password, code)
+        browsers += [first, *(first.another() for _ in range(WINDOWS - 1))]
     due: queue.Queue[tuple[float, str] | None] = queue.Queue()
     seconds: list[float] = []
     statuses: Counter[int] = Counter()

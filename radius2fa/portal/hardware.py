@@ -13,7 +13,7 @@ from radius2fa.login.ports import Unavailable
 from radius2fa.otp import verify, yubico
 from radius2fa.otp.token import Kind, Token, YubiKey
 from radius2fa.otp.verify import Match
-from radius2fa.portal.added import after_adding, may_add
+from radius2fa.portal.added import after_adding, may_add, must_be_first
 from radius2fa.portal.attempts import squeezed, wait_for_hour
 from radius2fa.portal.authenticator import wide
 from radius2fa.portal.devices import called
@@ -111,7 +111,7 @@ def _given(match: Match) -> bool:
     here, session, now = world(), signed_in_session(), world().clock.now()
     try:
         return here.store.tokens.advance(match.token, match.counter, match.drift, now) and pen().tokens.assign(
-            match.token, session.subject, session.name, now
+            match.token, session.subject, session.name, now, first=must_be_first()
         )
     except TooManyTokens:
         return False
@@ -128,5 +128,5 @@ def _require_offered(way: str) -> None:
 
 def _require_patience(since: float) -> None:
     """Raise TooManyRequests where one person tries more serial numbers than they can have tokens."""
-    if not world().tries.allows(f"the stock, by {signed_in_session().subject}", since):
+    if not world().serials.allows(signed_in_session().subject, since):
         raise TooManyRequests

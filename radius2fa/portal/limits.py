@@ -1,4 +1,4 @@
-"""Owns the bound on how often one address may try something: many tries at once, then one now and then."""
+"""Owns the bound on how often somebody may try something: many tries at once, then one now and then."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -7,7 +7,7 @@ _MOST = 10_000  # addresses that are remembered
 
 
 class Limits:
-    """`burst` tries at once from one address, then one each `seconds_each`. For all threads."""
+    """`burst` tries at once of one address or person, then one each `seconds_each`. For all threads."""
 
     def __init__(self, burst: int, seconds_each: float) -> None:
         """Begin with everybody's tries unused."""

@@ -49,7 +49,9 @@ class World:
     post: Post
     log: FilteringBoundLogger
     clock: Clock = Clock()
-    tries: Limits = field(default_factory=lambda: Limits(burst=20, seconds_each=6.0))  # to sign in, of one address
+    # To sign in, of one address, behind which may be a whole office; and serial numbers that one person types.
+    tries: Limits = field(default_factory=lambda: Limits(burst=60, seconds_each=1.0))
+    serials: Limits = field(default_factory=lambda: Limits(burst=20, seconds_each=6.0))
 
 
 def world_of(
