@@ -15,7 +15,7 @@ from radius2fa.store.tokens import NewToken
 from tests.end_to_end.house import House
 from tests.end_to_end.people import new_seed
 from tests.end_to_end.portal.office import Office, Staff
-from tests.end_to_end.portal.steps import sign_in, sign_in_by_key, take_recovery_codes, type_password
+from tests.end_to_end.portal.steps import sign_in, sign_in_by_key, type_password
 from tests.servers.browser import SecurityKey
 
 DAY = 86400  # seconds
@@ -116,14 +116,14 @@ def sign_in_page(guide: Guide) -> Page:
 
 @scene
 def code(guide: Guide) -> Page:
-    type_password(guide.stranger, guide.amelie)
+    type_password(sign_in_page(guide), guide.amelie)
     expect(guide.stranger).to_have_url(re.compile("/signin/code$"))
     return guide.stranger
 
 
 @scene
 def refused(guide: Guide) -> Page:
-    guide.stranger.get_by_label("Code", exact=True).fill("000000")
+    code(guide).get_by_label("Code", exact=True).fill("000000")
     return clicked(guide.stranger, "Sign in")
 
 
@@ -147,7 +147,7 @@ def enrol_app(guide: Guide) -> Page:
 
 @scene
 def enrol_app_wrong_code(guide: Guide) -> Page:
-    guide.newcomer.get_by_label("Code from the app").fill("000000")
+    enrol_app(guide).get_by_label("Code from the app").fill("000000")
     return clicked(guide.newcomer, "Finish")
 
 
@@ -163,7 +163,7 @@ def enrol_hardware(guide: Guide) -> Page:
 
 @scene
 def enrol_hardware_no_fit(guide: Guide) -> Page:
-    guide.newcomer.get_by_label("Serial number").fill("A4710")
+    enrol_hardware(guide).get_by_label("Serial number").fill("A4710")
     guide.newcomer.get_by_label("Code from the token").fill("123456")
     return clicked(guide.newcomer, "Finish")
 
@@ -183,25 +183,24 @@ def recovery(guide: Guide) -> Page:
 
 @scene
 def recovery_codes(guide: Guide) -> Page:
-    return clicked(guide.user, "Make new recovery codes")
+    return clicked(recovery(guide), "Make new recovery codes")
 
 
 @scene
 def tokens(guide: Guide) -> Page:
-    take_recovery_codes(guide.user)
-    return guide.user
+    return at(guide.user, "/tokens")
 
 
 @scene
 def token(guide: Guide) -> Page:
-    guide.user.get_by_role("link", name="Phone").click()
+    tokens(guide).get_by_role("link", name="Phone").click()
     expect(guide.user.get_by_role("heading", name="Phone")).to_be_visible()
     return guide.user
 
 
 @scene
 def token_try_wrong(guide: Guide) -> Page:
-    guide.user.get_by_label("Code", exact=True).fill("000000")
+    token(guide).get_by_label("Code", exact=True).fill("000000")
     return clicked(guide.user, "Try it")
 
 
@@ -233,7 +232,7 @@ def login_code(guide: Guide) -> Page:
 
 @scene
 def login_code_shown(guide: Guide) -> Page:
-    return clicked(guide.user, "Show a login code")
+    return clicked(login_code(guide), "Show a login code")
 
 
 @scene
@@ -271,7 +270,7 @@ def person(guide: Guide) -> Page:
 
 @scene
 def person_temporary_code(guide: Guide) -> Page:
-    return _done(guide.helpdesk, "Temporary code", "phone at home, called back")
+    return _done(person(guide), "Temporary code", "phone at home, called back")
 
 
 @scene
@@ -309,7 +308,7 @@ def stock_dry_run(guide: Guide) -> Page:
 
 @scene
 def stock_imported(guide: Guide) -> Page:
-    guide.admin.get_by_label("Why?").fill("delivery of November")
+    stock_dry_run(guide).get_by_label("Why?").fill("delivery of November")
     return clicked(guide.admin, "Import 6")
 
 
