@@ -39,7 +39,8 @@ class Rule:
     them, of which one is enough; `networks` are those of the user's address.
     `until` (Unix seconds) ends IF_ENROLLED, after which the second factor is required. `kinds` may answer, None for
     all but invitations. `required_groups` refuses whoever belongs to none of them. `adopts` lets the first login with
-    an unassigned YubiKey make it the user's. `reply` makes the reply's attributes, and raises Unfit where it cannot.
+    an unassigned YubiKey make it the user's. Where it is not `bypassable`, a bypass changes nothing.
+    `reply` makes the reply's attributes, and raises Unfit where it cannot.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Rule:
     kinds: frozenset[Kind] | None = None
     required_groups: frozenset[str] | None = None
     adopts: bool = False
+    bypassable: bool = True
     reply: Reply = no_reply
 
     def allows(self, kind: Kind) -> bool:

@@ -114,7 +114,7 @@ def _spared(case: Case, visit: Visit) -> str | None:
     when = case.attempt.when
     if case.held is not None:
         return None
-    if when < visit.standing.bypass_until:
+    if visit.rule.bypassable and when < visit.standing.bypass_until:
         return "bypass"
     return visit.rule.spares(when, enrolled=visit.standing.enrolled)
 

@@ -16,6 +16,7 @@ from radius2fa.portal.visitor import drop_cookie, fresh, set_cookie, signed_in_s
 from radius2fa.portal.waiting import wait
 from radius2fa.portal.world import world
 from radius2fa.store.sessions import Session
+from radius2fa.store.tokens import NotTheFirst
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,11 +34,14 @@ def may_add(page: Callable[P, R]) -> Callable[P, R | Response]:
     @wraps(page)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R | Response:
         session = signed_in_session()
-        if visitor().enrolling and _is_overtaken(session):
+        if _is_overtaken(session):
             return _put_out()
         if is_full(world().store.tokens.list(session.subject)):
             return redirect(url_for("enrol.page"), 303)
-        return page(*args, **kwargs)
+        try:
+            return page(*args, **kwargs)
+        except NotTheFirst:  # somebody was faster, since we looked
+            return _put_out()
 
     when_fresh = fresh(inner)
 
@@ -46,6 +50,11 @@ def may_add(page: Callable[P, R]) -> Callable[P, R | Response]:
         return inner(*args, **kwargs) if visitor().enrolling else when_fresh(*args, **kwargs)
 
     return outer
+
+
+def must_be_first() -> bool:
+    """Tell whether what the visitor adds has to be the first of its owner, or the store refuses it with NotTheFirst."""
+    return visitor().enrolling and signed_in_session().factor == _UNENROLLED
 
 
 def after_adding(called: str, factor: str, *, by_passkey: bool = False) -> Response:
@@ -77,7 +86,7 @@ def make_recovery_codes(session: Session) -> None:
 
 def _is_overtaken(session: Session) -> bool:
     here = world()
-    return session.factor == _UNENROLLED and here.store.ledger.standing(session.subject, "", here.clock.now()).enrolled
+    return must_be_first() and here.store.ledger.standing(session.subject, "", here.clock.now()).enrolled
 
 
 def _put_out() -> Response:

@@ -15,7 +15,7 @@ from radius2fa.config.model import Codes
 from radius2fa.enrol.enrolment import Form, begin, confirm, present
 from radius2fa.otp.token import Token
 from radius2fa.otp.verify import Windows
-from radius2fa.portal.added import after_adding, may_add
+from radius2fa.portal.added import after_adding, may_add, must_be_first
 from radius2fa.portal.attempts import squeezed
 from radius2fa.portal.devices import label_of
 from radius2fa.portal.drawing import qr_code
@@ -64,7 +64,8 @@ def check() -> Response | tuple[str, int]:
     token = replace(pending.token, counter=match.counter + 1, drift=match.drift)
     session = signed_in_session()
     try:
-        pen().tokens.add(NewToken(token, session.subject, session.name, label), here.clock.now())
+        new = NewToken(token, session.subject, session.name, label)
+        pen().tokens.add(new, here.clock.now(), first=must_be_first())
     except TooManyTokens:
         return redirect(url_for("enrol.page"), 303)
     except Taken:  # another tab was faster with the same key

@@ -31,6 +31,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from radius2fa.directory.names import bare_user
 from radius2fa.login.policy import folded
 from radius2fa.login.ports import Entry
 from radius2fa.portal import attestation
@@ -81,7 +82,7 @@ def request_for(name: str, state: bytes) -> str:
     here = world()
     found = here.directory.find(name, NAME, deadline(here))
     subject = found.subject if isinstance(found, Entry) else _NOBODY
-    decoys = [_decoy(here, number, folded(name).encode()) for number in range(MOST_ACTIVE)]
+    decoys = [_decoy(here, number, _plain(here, name)) for number in range(MOST_ACTIVE)]
     return _request([*_credentials(subject), *decoys][:MOST_ACTIVE], sign_in_challenge(here, state))
 
 
@@ -253,6 +254,18 @@ def _request(credentials: list[bytes], challenge: bytes) -> str:
 
 def _credentials(subject: str) -> list[bytes]:
     return [key.credential_id for key in world().store.passkeys.of(subject) if key.active]
+
+
+def _plain(here: World, name: str) -> bytes:
+    """Return what decoys are made of: the same for all forms of a name that the directory does not tell apart.
+
+    Or the keys of a person would be those that stay the same from one form of their name to the other. With several
+    directories a realm says whom a name means, and belongs to it.
+    """
+    sections = here.settings.directory
+    if len(sections) == 1:
+        name = bare_user(name, sections[0].realms, sections[0].domains)
+    return folded(name).encode()
 
 
 def _decoy(here: World, number: int, seed: bytes) -> bytes:

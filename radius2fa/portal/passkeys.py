@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from radius2fa.otp.token import Kind
 from radius2fa.portal import ceremonies
-from radius2fa.portal.added import after_adding, may_add
+from radius2fa.portal.added import after_adding, may_add, must_be_first
 from radius2fa.portal.ceremonies import Registered, Unproven
 from radius2fa.portal.challenges import taken_challenge, waiting_challenge
 from radius2fa.portal.devices import label_of
@@ -70,7 +70,7 @@ def _add(made: Registered, label: str) -> None:
         )
     except ValueError as wrong:
         raise Unproven("not-registered", str(wrong)) from None
-    pen().passkeys.add(new, here.clock.now())
+    pen().passkeys.add(new, here.clock.now(), first=must_be_first())
 
 
 def _page(label: str, wrong: str = "") -> str:

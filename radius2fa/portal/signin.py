@@ -35,7 +35,7 @@ def start() -> Response | tuple[str, int]:
     since = here.clock.monotonic()
     attempts.require_patience(here, since)
     name, password = request.form.get("name", "").strip(), request.form.get("password", "").encode("utf-8", "replace")
-    tried = attempts.attempt(here, name, password, None)
+    tried = attempts.attempt(here, name[: attempts.MOST_OCTETS], password, None)  # the journal shall keep no more of it
     if not attempts.is_name(name):
         return _refused(since, turn_away(tried, Reason.BAD_NAME, here.house))
     if not attempts.is_password(password):

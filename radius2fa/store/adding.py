@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from radius2fa.otp.token import Kind, Token, YubiKey
 from radius2fa.store import accounts
-from radius2fa.store.burn import IS_DEVICE
+from radius2fa.store.burn import IS_DEVICE, has_device
 from radius2fa.store.schema import token
 from radius2fa.store.seal import KeyRing, Random
 
@@ -34,6 +34,15 @@ class Taken(Exception):  # noqa: N818 - as above
         super().__init__(f"a token with the {field} {value} exists already")
         self.field = field
         self.value = value
+
+
+class NotTheFirst(Exception):  # noqa: N818 - as above
+    """The person has a token by now, or had one that was not removed."""
+
+    def __init__(self, subject: str) -> None:
+        """Name the person."""
+        super().__init__(f"{subject} has a token already")
+        self.subject = subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,17 @@ def require_room(connection: Connection, more: Counter[str]) -> None:
     for subject, number in (active_in(connection, more) + more).items():
         if number > MOST_ACTIVE:
             raise TooManyTokens(subject)
+
+
+def require_first(connection: Connection, subject: str, when: float) -> None:
+    """Return if a person has no token (`ports.Standing.enrolled`). Their account has been seen, which locks it.
+
+    Raises:
+        NotTheFirst: they have.
+
+    """
+    if has_device(connection, subject, when):
+        raise NotTheFirst(subject)
 
 
 def require_free(connection: Connection, ids: list[str], serials: list[str], public_ids: list[str]) -> None:

@@ -130,10 +130,11 @@ class Passkeys:
         self._random = random
         self._acts = acts
 
-    def add(self, new: NewPasskey, when: float) -> None:
-        """Add a passkey, registered at `when`.
+    def add(self, new: NewPasskey, when: float, *, first: bool = False) -> None:
+        """Add a passkey, registered at `when`; with `first`, only for somebody who has no token.
 
         Raises:
+            NotTheFirst: `first`, and the person has one.
             TooManyTokens: the person has 8 active tokens.
             Taken: the id or the credential id is that of another token.
 
@@ -153,6 +154,8 @@ class Passkeys:
 
         def job(connection: Connection) -> None:
             accounts.see(connection, {new.subject: new.name})
+            if first:
+                adding.require_first(connection, new.subject, when)
             adding.require_free(connection, [new.id], [], [public_id])
             adding.require_room(connection, Counter({new.subject: 1}))
             connection.execute(_INSERT, row)

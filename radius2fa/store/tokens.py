@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, or_, se
 from radius2fa.otp.token import Algorithm, IssuedCode, Kind, Token, YubiKey
 from radius2fa.store import accounts, adding, burn, intake
 from radius2fa.store.acts import Acts, Deed, written
-from radius2fa.store.adding import MOST_ACTIVE, NewToken, Taken, TooManyTokens
+from radius2fa.store.adding import MOST_ACTIVE, NewToken, NotTheFirst, Taken, TooManyTokens
 from radius2fa.store.burn import IS_DEVICE, SEALED, unsealed
 from radius2fa.store.database import Database
 from radius2fa.store.intake import Intake
@@ -18,7 +18,7 @@ from radius2fa.store.journal import storable
 from radius2fa.store.schema import account, token
 from radius2fa.store.seal import KeyRing, Random
 
-__all__ = ["MOST_ACTIVE", "Intake", "NewToken", "Taken", "TokenRow", "Tokens", "TooManyTokens"]
+__all__ = ["MOST_ACTIVE", "Intake", "NewToken", "NotTheFirst", "Taken", "TokenRow", "Tokens", "TooManyTokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +113,23 @@ class Tokens:
         self._seal = adding.seal_with(keys, random)
         self._acts = acts
 
-    def add(self, new: NewToken, when: float) -> None:
-        """Add a token, enrolled at `when`.
+    def add(self, new: NewToken, when: float, *, first: bool = False) -> None:
+        """Add a token, enrolled at `when`; with `first`, only for somebody who has none.
 
         Raises:
+            NotTheFirst: `first`, and the person has one.
             TooManyTokens: the person has 8 active tokens.
             Taken: the id, the serial number or the public id is that of another token.
 
         """
-        self.add_many([new], when)
+
+        def job(connection: Connection) -> None:
+            if first and new.subject is not None:
+                accounts.see(connection, adding.owners_of([new]))
+                adding.require_first(connection, new.subject, when)
+            self._add(connection, [new], when)
+
+        self._database.write(job)
 
     def add_many(self, new: Iterable[NewToken], when: float) -> None:
         """Add tokens, enrolled at `when`: all of them, or none.
@@ -134,12 +142,7 @@ class Tokens:
         # In one order of people, so that two of these do not wait for each other.
         ordered = sorted(new, key=lambda one: one.subject or "")
 
-        def job(connection: Connection) -> None:
-            adding.add(connection, ordered, when, self._seal)
-            for one in ordered:
-                self._acts.write(connection, Deed.ADDED, when, subject=one.subject, name=one.name, token=one.token.id)
-
-        self._database.write(job)
+        self._database.write(lambda connection: self._add(connection, ordered, when))
 
     def take_in(self, new: Sequence[NewToken], when: float, *, dry: bool = False) -> tuple[Intake, ...]:
         """Add such of the tokens as are new, enrolled at `when`, and return what became of each, in the order given.
@@ -183,10 +186,11 @@ class Tokens:
         found = None if row is None else unsealed(self._keys, tuple(row))
         return None if isinstance(found, IssuedCode) else found
 
-    def assign(self, token_id: str, subject: str, name: str, when: float) -> bool:
-        """Give a token of the stock to a person. False if it is not in the stock.
+    def assign(self, token_id: str, subject: str, name: str, when: float, *, first: bool = False) -> bool:
+        """Give a token of the stock to a person; with `first`, only if they have none. False if it is not in the stock.
 
         Raises:
+            NotTheFirst: `first`, and the person has one.
             TooManyTokens: it is active, and the person has 8 other active tokens.
 
         """
@@ -196,6 +200,8 @@ class Tokens:
             if token is None or token.subject is not None:
                 return False
             accounts.see(connection, {subject: name})
+            if first:
+                adding.require_first(connection, subject, when)
             if token.active:
                 adding.require_room(connection, Counter({subject: 1}))
             if connection.execute(_ASSIGN, {"token": token_id, "owner": subject}).rowcount == 0:
@@ -258,6 +264,11 @@ class Tokens:
     def advance(self, token_id: str, counter: int, drift: int, when: float) -> bool:
         """Use up everything to `counter`, at `when`. False if it was used already, or is not active."""
         return self._database.write(lambda connection: burn.advance(connection, token_id, counter, drift, when))
+
+    def _add(self, connection: Connection, new: Sequence[NewToken], when: float) -> None:
+        adding.add(connection, new, when, self._seal)
+        for one in new:
+            self._acts.write(connection, Deed.ADDED, when, subject=one.subject, name=one.name, token=one.token.id)
 
     def _change(
         self, token_id: str, deed: Deed, change: Callable[[Connection, _Owned], bool], detail: str = ""

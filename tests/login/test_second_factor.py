@@ -121,6 +121,16 @@ def test_what_a_rule_asks_for_by_challenge(scene: Scene, at_once: bool, mode: Co
     assert (world.directory.binds, world.failures) == (scene.binds, scene.counts)
 
 
+def test_a_bypass_changes_nothing_under_a_rule_that_is_not_bypassable() -> None:
+    for enrolled, ends in ((True, Reason.NO_CODE), (False, "not-enrolled")):
+        world = World(CodeMode.APPENDED)
+        world.rule(Rule("portal", second_factor=IF_ENROLLED, bypassable=False))
+        world.ledger.bypass(world.alice, SOON)
+        if not enrolled:
+            world.ledger.deactivate("alices")
+        assert ending(world.type(PASSWORD)) == ends
+
+
 def test_that_somebody_needs_no_code_does_not_show_before_the_password_is_right() -> None:
     """Whoever guesses at the password gets the same challenge as for everybody else."""
     world = World(CodeMode.CHALLENGE)

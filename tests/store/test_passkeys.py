@@ -13,7 +13,7 @@ from radius2fa.store.acts import Act, Deed
 from radius2fa.store.engine import Store
 from radius2fa.store.passkeys import NewPasskey, Passkey
 from radius2fa.store.seal import BadKeyFile, KeyRing
-from radius2fa.store.tokens import MOST_ACTIVE, Intake, NewToken, Taken, TokenRow, TooManyTokens
+from radius2fa.store.tokens import MOST_ACTIVE, Intake, NewToken, NotTheFirst, Taken, TokenRow, TooManyTokens
 from tests.store.opening import opened, standing
 
 Sql = Callable[[str], list[tuple[Any, ...]]]
@@ -59,6 +59,13 @@ def registered(store: Store) -> Store:
     """A store in which Alice has a passkey."""
     store.passkeys.add(NEW, 1.5)
     return store
+
+
+def test_a_passkey_that_has_to_be_the_first_token_is_refused_to_whoever_has_one(registered: Store) -> None:
+    with pytest.raises(NotTheFirst):
+        registered.passkeys.add(another(1), 2.0, first=True)
+    registered.passkeys.add(another(1), 2.0)
+    registered.passkeys.add(another(2, subject="bob-id", name="bob"), 2.0, first=True)
 
 
 def test_a_passkey_is_found_as_it_was_added_by_its_owner_and_by_its_credential_id(registered: Store) -> None:

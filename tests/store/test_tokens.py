@@ -14,7 +14,7 @@ from radius2fa.otp.token import Algorithm, Kind, Token, YubiKey
 from radius2fa.store.codes import Temporary
 from radius2fa.store.engine import Store
 from radius2fa.store.seal import SealBroken
-from radius2fa.store.tokens import NewToken, Taken, TokenRow, TooManyTokens
+from radius2fa.store.tokens import NewToken, NotTheFirst, Taken, TokenRow, TooManyTokens
 from tests.store.opening import opened, standing, using
 
 Sql = Callable[[str], list[tuple[Any, ...]]]
@@ -380,6 +380,48 @@ def test_of_many_tokens_all_are_added_or_none(store: Store, last: NewToken, faul
         store.tokens.add_many([*new, last], 1.0)
     assert [row.id for row in store.tokens.list()] == ["phone"]
     assert store.accounts.get("id1") is None
+
+
+def test_what_has_to_be_the_first_token_is_refused_to_whoever_has_one(enrolled: Store) -> None:
+    enrolled.tokens.add(NewToken(numbered(1)), 1.0)
+    enrolled.tokens.set_active("phone", active=False)
+    enrolled.tokens.set_active("fob", active=False)  # lost ones count
+    with pytest.raises(NotTheFirst):
+        enrolled.tokens.add(NewToken(numbered(2), "alice-id", "alice"), 3.0, first=True)
+    with pytest.raises(NotTheFirst):
+        enrolled.tokens.assign("token1", "alice-id", "alice", 3.0, first=True)
+    enrolled.tokens.add(NewToken(numbered(2), "alice-id", "alice"), 3.0)
+    assert enrolled.tokens.assign("token1", "bob-id", "bob", 3.0, first=True) is True
+
+
+def test_of_two_nodes_that_enrol_a_first_token_at_once_one_does(settings: Settings) -> None:
+    with closing(opened(settings)) as one, closing(opened(settings)) as other:
+        for number in range(20):
+            one.tokens.add(NewToken(numbered(number)), 1.0)
+            gate, refused = threading.Barrier(2), list[str]()
+
+            def add(number: int = number, gate: Any = gate, refused: Any = refused) -> None:
+                gate.wait(30)
+                try:
+                    new = NewToken(numbered(100 + number), f"alice{number}", "alice")
+                    one.tokens.add(new, 2.0, first=True)
+                except NotTheFirst as fault:
+                    refused.append(fault.subject)
+
+            def assign(number: int = number, gate: Any = gate, refused: Any = refused) -> None:
+                gate.wait(30)
+                try:
+                    other.tokens.assign(f"token{number}", f"alice{number}", "alice", 2.0, first=True)
+                except NotTheFirst as fault:
+                    refused.append(fault.subject)
+
+            threads = [threading.Thread(target=each) for each in (add, assign)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(30)
+            assert refused == [f"alice{number}"]
+            assert len(one.tokens.list(f"alice{number}")) == 1
 
 
 def test_two_nodes_that_add_one_token_at_once_are_told_who_was_first(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from ipaddress import ip_address
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -18,6 +19,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from radius2fa.login.place import place_of
 from radius2fa.portal import hour
 from radius2fa.portal.proxies import ALIVE, Network, Told, asker, is_proxy
 
@@ -32,8 +34,8 @@ class Bounds:
 
     A request has to come whole within `seconds`, counted from the connection or from the answer before. Its head has
     at most 16 KiB (Twisted's own bound), its body `body` octets. Of bodies above `large` octets no more than
-    `large_at_once` come at once. There are `connections` at most, and `connections_of_one` of one address that is not
-    a proxy's.
+    `large_at_once` come at once. There are `connections` at most, and `connections_of_one` of one machine that is not
+    a proxy.
     """
 
     seconds: float = 30.0
@@ -223,7 +225,7 @@ class PortalSite(Site):
         host = getattr(address, "host", "")
         if len(self._channels) >= self.bounds.connections:
             return True
-        return self._of_one[host] >= self.bounds.connections_of_one and not is_proxy(host, self._trusted)
+        return self._of_one[_machine(host)] >= self.bounds.connections_of_one and not is_proxy(host, self._trusted)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: ANN401 - Twisted's
         """Return what serves a new connection, None to close it."""
@@ -247,14 +249,15 @@ class PortalSite(Site):
     def opened(self, channel: Channel) -> None:
         """Count a connection."""
         self._channels.add(channel)
-        self._of_one[channel.peer] += 1
+        self._of_one[_machine(channel.peer)] += 1
 
     def closed(self, channel: Channel) -> None:
         """Count a connection no more."""
         self._channels.discard(channel)
-        self._of_one[channel.peer] -= 1
-        if not self._of_one[channel.peer]:
-            del self._of_one[channel.peer]
+        machine = _machine(channel.peer)
+        self._of_one[machine] -= 1
+        if not self._of_one[machine]:
+            del self._of_one[machine]
 
     def stop(self) -> None:
         """Close the connections that nothing is made for, and every other as soon as it has its answer."""
@@ -301,6 +304,14 @@ class TlsSite(TLSMemoryBIOFactory):
     def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: ANN401 - Twisted's
         """Return what serves a new connection, None to close it."""
         return None if self.wrappedFactory.is_full(addr) else super().buildProtocol(addr)
+
+
+def _machine(host: str) -> str:
+    """Return whose address that is, as guessing is counted too: of IPv6, one machine has a whole network of them."""
+    try:
+        return place_of("", host, ip_address(host))
+    except ValueError:  # not of a network
+        return host
 
 
 def _header(headers: Any, name: str) -> str:  # noqa: ANN401 - Twisted's own type has no better one

@@ -291,6 +291,15 @@ def test_one_address_has_only_some_of_them_unless_it_is_a_proxy() -> None:
     assert not served.refuses("10.0.0.1")
 
 
+def test_all_addresses_of_one_machine_have_the_connections_of_one() -> None:
+    served = Served(connections_of_one=2)
+    browsers = [served.browser(f"2001:db8::{number}") for number in (1, 2)]
+    assert served.refuses("2001:db8::3")
+    assert not served.refuses("2001:db8:0:1::3")
+    browsers[0].leave()
+    assert not served.refuses("2001:db8::3")
+
+
 # The hour at which an answer leaves
 
 
