@@ -104,6 +104,8 @@ def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[t
     if not hasattr(command, "commands"):
         yield path, command
         return
+    if command.invoke_without_command and len(path) > 1:  # it does something by itself, too
+        yield path, command
     for name, inner in sorted(command.commands.items()):
         yield from _commands(inner, (*path, name))
 

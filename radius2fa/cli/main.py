@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from radius2fa import __version__
-from radius2fa.cli import check, db, demo, explain, init, policy, portal, serve, status, token, unblocking, user
+from radius2fa.cli import audit, check, db, demo, explain, init, policy, portal, serve, status, token, unblocking, user
 from radius2fa.cli.opening import CONFIG, SOFTWARE, UNAVAILABLE, USAGE
 from radius2fa.config.places import CONFIG_ENVIRONMENT, CONFIG_FILE
 from radius2fa.login.ports import Unavailable
@@ -35,6 +35,7 @@ app.command()(unblocking.unblock)
 app.add_typer(policy.app, name="policy")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")
+app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
 
 

@@ -58,8 +58,8 @@ def open_settings() -> "Settings":
 def open_store(settings: "Settings", by: str | None = None, threads: int | None = None) -> "Store":
     """Return the open store. A wrong key or wrong tables end the program with 78.
 
-    `by` is whom the record of administration names; None is the person at the command line. As many `threads` may work
-    with it at the same time as are given; None are those of the RADIUS server.
+    `by` is whom the record of administration names, and the writer's role; None is the person at the command line.
+    As many `threads` may work with it at the same time as are given; None are those of the RADIUS server.
 
     Raises:
         Unavailable: the database does not answer.
@@ -80,6 +80,8 @@ def open_store(settings: "Settings", by: str | None = None, threads: int | None 
             clock=time.monotonic,
             random=os.urandom,
             actor=actor() if by is None else by,
+            node=settings.server.node,
+            role="cli" if by is None else by,
         )
     except (seal.BadKeyFile, engine.BadUrl, engine.SchemaTooOld, engine.SchemaTooNew) as wrong:
         fail(MISCONFIGURED, str(wrong))

@@ -73,6 +73,7 @@ class Server(Section):
     send_class: StrictBool = False
     dictionaries: tuple[Path, ...] = ()
     status_socket: Annotated[Path | None, BeforeValidator(rules.file_or_none)] = places.STATUS_SOCKET
+    node: Name = Field(default_factory=rules.host_name)
 
 
 class Store(Section):

@@ -1,6 +1,7 @@
 """Owns the rules that a single value must keep, beyond its type: addresses, URLs, filters, names, dates, texts."""
 
 import re
+import socket
 from datetime import date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from string import printable
@@ -37,6 +38,11 @@ def refused(message: str, remedy: str) -> PydanticCustomError:
 def file_or_none(value: object) -> object:
     """Turn "", which stands for no file, into None."""
     return None if value == "" else value
+
+
+def host_name() -> str:
+    """Return the name of this machine, as a node may be called."""
+    return re.sub(r"[^A-Za-z0-9_.-]|^[^A-Za-z0-9]+", "", socket.gethostname())[:64] or "localhost"
 
 
 def listen(value: object) -> object:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from radius2fa.login.place import Address
 from radius2fa.login.reason import Reason
+from radius2fa.login.stages import Stopwatch
 
 
 class CodeMode(StrEnum):
@@ -36,6 +37,7 @@ class Attempt:
     the answer to a challenge. `source` is where the user sits, as the client tells it, or "": an address, but perhaps
     also a telephone number or the name of a port; `address` is what of it can be read as an IP address.
     `when` is the arrival in Unix seconds; `deadline` is the monotonic second after which nobody waits for the answer.
+    `watch` measures how long the stages take.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Attempt:
     address: Address | None
     when: float
     deadline: float
+    watch: Stopwatch = field(default_factory=Stopwatch, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from radius2fa.login.ports import BindResult, Held, Ledger, Result
 from radius2fa.login.proof import prove
 from radius2fa.login.reason import Reason
 from radius2fa.login.settle import failure_of, guess_of, record_of, refuse, success_of
+from radius2fa.login.stages import Stage
 
 
 def authenticate(attempt: Attempt, house: House) -> Outcome:
@@ -26,7 +27,10 @@ def authenticate(attempt: Attempt, house: House) -> Outcome:
     if not attempt.password:
         return refuse(case, Doubt(Reason.NO_CODE if held else Reason.EMPTY_PASSWORD))
 
-    proof = prove(case, house.directory.find(attempt.name, attempt.client.name, attempt.deadline))
+    found = house.directory.find(attempt.name, attempt.client.name, attempt.deadline)
+    attempt.watch.lap(Stage.LOOK_UP)
+    proof = prove(case, found)
+    attempt.watch.lap(Stage.CODE)
     if isinstance(proof, Doubt):
         return _ask(case, proof) if _may_ask(case) else refuse(case, proof)
 
@@ -37,6 +41,7 @@ def authenticate(attempt: Attempt, house: House) -> Outcome:
 
     record = record_of(case, Result.ACCEPT, proof, factor=proof.factor)
     refusal = house.ledger.accept(success_of(case, proof), record, held.state if held else None)
+    attempt.watch.lap(Stage.STORE)
     if refusal is not None:
         return Reject(refusal)
     return Accept(proof.visit.entry.subject, proof.token, proof.factor, proof.visit.rule.name or None, proof.reply)
@@ -62,7 +67,9 @@ _BIND_REFUSED = {
 def _first_leg(attempt: Attempt, ledger: Ledger) -> Held | None:
     if attempt.state is None:
         return None
-    return ledger.held(attempt.state, attempt.client.name, attempt.name, attempt.when)
+    held = ledger.held(attempt.state, attempt.client.name, attempt.name, attempt.when)
+    attempt.watch.lap(Stage.STORE)
+    return held
 
 
 def _check_password(case: Case, proof: Proof) -> Doubt | None:
@@ -78,6 +85,7 @@ def _check_password(case: Case, proof: Proof) -> Doubt | None:
     if _was_just_refused(case, wrong, proof.visit):
         return wrong
     result = case.house.directory.bind(proof.visit.entry, proof.password, case.attempt.deadline)
+    case.attempt.watch.lap(Stage.BIND)
     if result is BindResult.OK:
         return None
     guessed = result in (BindResult.WRONG_PASSWORD, BindResult.REFUSED)
@@ -92,7 +100,9 @@ def _was_just_refused(case: Case, wrong: Doubt, visit: Visit) -> bool:
     """
     if visit.standing.failures.count == 0:
         return False
-    return case.house.ledger.repeated(guess_of(case, wrong, visit), case.attempt.client.name, case.attempt.when)
+    repeated = case.house.ledger.repeated(guess_of(case, wrong, visit), case.attempt.client.name, case.attempt.when)
+    case.attempt.watch.lap(Stage.STORE)
+    return repeated
 
 
 def _may_ask(case: Case) -> bool:
@@ -106,4 +116,5 @@ def _ask(case: Case, doubt: Doubt) -> Challenge:
     held = Held(state, attempt.client.name, attempt.name, attempt.password, attempt.when + seconds)
     reason = doubt.reason if doubt.counts else None
     case.house.ledger.ask(held, record_of(case, Result.CHALLENGE, doubt, reason), failure_of(case, doubt))
+    attempt.watch.lap(Stage.STORE)
     return Challenge(state, seconds, reason)

@@ -8,6 +8,7 @@ from radius2fa.login.ports import Entry, Result
 from radius2fa.login.proof import admit, by_code
 from radius2fa.login.reason import Reason
 from radius2fa.login.settle import record_of, refuse, success_of
+from radius2fa.login.stages import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,14 @@ def confirm(attempt: Attempt, house: House, *, subject: str) -> Confirmed | Reje
     if not attempt.password:
         return refuse(case, Doubt(Reason.NO_CODE))
     found = house.directory.find(attempt.name, attempt.client.name, attempt.deadline)
+    attempt.watch.lap(Stage.LOOK_UP)
     if isinstance(found, Entry) and found.subject != subject:
         return refuse(case, Doubt(Reason.NO_SUCH_USER))
     visit = admit(case, found)
     if isinstance(visit, Doubt):
         return refuse(case, visit)
     proof = by_code(case, visit)
+    attempt.watch.lap(Stage.CODE)
     if isinstance(proof, Doubt):
         return refuse(case, proof)
     record = record_of(case, Result.ACCEPT, proof, factor=proof.factor)

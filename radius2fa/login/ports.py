@@ -7,6 +7,7 @@ from typing import Protocol
 
 from radius2fa.login.lockout import Failures, LockoutRules
 from radius2fa.login.reason import Reason
+from radius2fa.login.stages import NO_STAGES, Stages
 from radius2fa.otp.token import Factor, YubiKey
 
 
@@ -101,7 +102,7 @@ class Standing:
     They are `enrolled` if they have a token of their own, or had one that was not removed: a lost one asks for a code,
     but not one that is going to be valid some day.
     `place` are the failures of the place that the attempt comes from. No second factor is asked for before
-    `bypass_until` (Unix seconds).
+    `bypass_until` (Unix seconds). `serials` are the serial numbers of those tokens that have one, by the token's id.
     """
 
     tokens: tuple[Factor, ...] = ()
@@ -110,6 +111,7 @@ class Standing:
     place: Failures = NO_FAILURES
     bypass_until: float = 0.0
     enrolled: bool = False
+    serials: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 class Result(StrEnum):
@@ -126,6 +128,8 @@ class Record:
 
     `policy` is the rule that was applied, None for none. `factor` says what the second factor was: the kind of the
     token that answered, or why none was asked for ("off", "not-enrolled", "bypass"); None where it did not come so far.
+    `person` is the directory's spelling of the name, `serial` the token's serial number. `stages` say how long the
+    attempt had taken when this was written down. `node` is the server that wrote it: the ledger knows.
     """
 
     id: str
@@ -139,6 +143,10 @@ class Record:
     token: str | None = None
     policy: str | None = None
     factor: str | None = None
+    person: str | None = None
+    serial: str | None = None
+    stages: Stages = NO_STAGES
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)

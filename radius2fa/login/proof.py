@@ -11,6 +11,7 @@ from radius2fa.login.case import Case, Doubt, Judgement, Proof, Visit
 from radius2fa.login.policy import SecondFactor, Unfit
 from radius2fa.login.ports import Burn, Entry, NotFound, OutOfStep
 from radius2fa.login.reason import Reason
+from radius2fa.login.stages import Stage
 from radius2fa.otp import verify, yubico
 from radius2fa.otp.appended import splits
 from radius2fa.otp.forms import fits
@@ -89,7 +90,10 @@ def _visit(case: Case, entry: Entry) -> Visit:
     attempt, house = case.attempt, case.house
     rule = house.policies.choose(attempt.client.name, entry, attempt.address)
     house.tell(rule)
-    return Visit(entry, house.ledger.standing(entry.subject, case.place, attempt.when), rule)
+    attempt.watch.lap(Stage.CODE)
+    standing = house.ledger.standing(entry.subject, case.place, attempt.when)
+    attempt.watch.lap(Stage.STORE)
+    return Visit(entry, standing, rule)
 
 
 def _obstacle(case: Case, visit: Visit) -> Reason | None:
@@ -144,7 +148,12 @@ def _by_code(case: Case, visit: Visit) -> Proof | Doubt:
 def _stock(case: Case) -> Sequence[Factor]:
     """Return the unassigned YubiKeys that what was typed may come from."""
     public_ids = yubico.public_ids(case.attempt.password)
-    return case.house.ledger.stock(public_ids, case.attempt.when) if public_ids else ()
+    if not public_ids:
+        return ()
+    case.attempt.watch.lap(Stage.CODE)
+    stock = case.house.ledger.stock(public_ids, case.attempt.when)
+    case.attempt.watch.lap(Stage.STORE)
+    return stock
 
 
 def _candidates(case: Case, tokens: Sequence[Factor]) -> Iterable[tuple[bytes, bytes]]:

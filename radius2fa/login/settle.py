@@ -4,6 +4,7 @@ from radius2fa.login.attempt import Reject
 from radius2fa.login.case import Case, Doubt, Proof, Visit
 from radius2fa.login.ports import Failure, Miss, Record, Result, Success
 from radius2fa.login.reason import Reason
+from radius2fa.login.stages import Stage
 
 
 def refuse(case: Case, doubt: Doubt) -> Reject:
@@ -15,6 +16,7 @@ def refuse(case: Case, doubt: Doubt) -> Reject:
     """
     answered = case.held.state if case.held else None  # a foreign State ends nobody's challenge
     case.house.ledger.refuse(record_of(case, Result.REJECT, doubt, doubt.reason), failure_of(case, doubt), answered)
+    case.attempt.watch.lap(Stage.STORE)
     return Reject(doubt.reason)
 
 
@@ -64,4 +66,7 @@ def record_of(
         found.token,
         (visit.rule.name or None) if visit else None,
         factor,
+        visit.entry.name if visit else None,
+        visit.standing.serials.get(found.token) if visit and found.token else None,
+        attempt.watch.read(),
     )

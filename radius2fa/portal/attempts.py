@@ -5,6 +5,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from radius2fa.login.attempt import Attempt
 from radius2fa.login.place import place_of
+from radius2fa.login.stages import Stopwatch
 from radius2fa.portal.rules import CLIENT, NAME
 from radius2fa.portal.visitor import deadline, visitor
 from radius2fa.portal.world import World
@@ -28,6 +29,7 @@ def attempt(here: World, name: str, answer: bytes, state: bytes | None) -> Attem
         who.address,
         here.clock.now(),
         deadline(here),
+        Stopwatch(here.clock.monotonic, here.clock.monotonic()),
     )
 
 

@@ -1,7 +1,7 @@
 """Owns the translation between RADIUS and the decision: a request becomes an attempt, an outcome becomes a reply."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from radius2fa.config.texts import Texts
@@ -9,6 +9,7 @@ from radius2fa.login.attempt import Accept, Attempt, Challenge, ClientRules, Out
 from radius2fa.login.authenticate import authenticate, turn_away
 from radius2fa.login.case import House
 from radius2fa.login.reason import Reason
+from radius2fa.login.stages import Stage, Stopwatch
 from radius2fa.radius import credentials, reply
 from radius2fa.radius.attributes import ReplyAttribute
 from radius2fa.radius.packet import Request
@@ -28,11 +29,15 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When a request came: Unix seconds, and the monotonic second after which nobody waits for its answer."""
+    """When a request came: Unix seconds, and the monotonic second after which nobody waits for its answer.
+
+    `watch` has run since then.
+    """
 
     id: str
     when: float
     deadline: float
+    watch: Stopwatch = field(default_factory=Stopwatch, repr=False, compare=False)
 
 
 _FAULTS = {
@@ -50,10 +55,11 @@ def decide(request: Request, rules: ClientRules, arrival: Arrival, house: House)
         Unavailable: answer with silence.
 
     """
+    arrival.watch.lap(Stage.QUEUE)
     read = credentials.read(request)
     if isinstance(read, credentials.Fault):
         name = credentials.name_of(request)
-        attempt = Attempt(arrival.id, rules, name, b"", None, "", None, arrival.when, arrival.deadline)
+        attempt = Attempt(arrival.id, rules, name, b"", None, "", None, arrival.when, arrival.deadline, arrival.watch)
         return turn_away(attempt, _FAULTS[read], house)
     attempt = Attempt(
         arrival.id,
@@ -65,6 +71,7 @@ def decide(request: Request, rules: ClientRules, arrival: Arrival, house: House)
         read.address,
         arrival.when,
         arrival.deadline,
+        arrival.watch,
     )
     return authenticate(attempt, house)
 

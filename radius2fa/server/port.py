@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from radius2fa.login.attempt import Accept, Challenge, ClientRules, Outcome, Reject
 from radius2fa.login.case import House
 from radius2fa.login.ports import Result, Unavailable
+from radius2fa.login.stages import Stopwatch
 from radius2fa.radius import attributes, credentials, reply
 from radius2fa.radius.clients import Clients
 from radius2fa.radius.duplicates import Duplicates, Held, Ticket
@@ -136,7 +137,8 @@ class AccessPort:
             case Held.FULL:
                 self.drops.drop(Silence.OVERLOAD, client.name, octets, source.host)
             case Ticket():
-                arrival = Arrival(secrets.token_hex(8), self._now(), arrived + self._patience.patience)
+                watch = Stopwatch(self._clock, arrived)
+                arrival = Arrival(secrets.token_hex(8), self._now(), arrived + self._patience.patience, watch)
                 self._submit(_Exchange(request, begun, listener, source, arrival, arrived))
 
     def _submit(self, exchange: _Exchange) -> None:
@@ -224,6 +226,7 @@ class AccessPort:
             milliseconds=milliseconds,
             policy=policy,
             factor=factor,
+            stages=exchange.arrival.watch.read(),
         )
         for observe in self._observers:
             observe(login)

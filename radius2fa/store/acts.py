@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select
+from sqlalchemy import Connection, Row, bindparam, func, literal_column, select
 
 from radius2fa.store.database import Database
 from radius2fa.store.journal import storable
+from radius2fa.store.links import Book
+from radius2fa.store.pen import Pen
 from radius2fa.store.schema import act
 
 
@@ -44,7 +46,7 @@ class Act:
 
     `at` is when (Unix seconds), `who` did it, `what` says what. `subject` and `name` are those of the person that it
     was done to, `token` is the id of the token or code; None where there is none. `detail` says more, for people. `why`
-    is the reason that whoever did it gave.
+    is the reason that whoever did it gave. `node` is where it was done, "" where that was not written down.
     """
 
     at: float
@@ -55,6 +57,7 @@ class Act:
     token: str | None = None
     detail: str = ""
     why: str = ""
+    node: str = ""
 
 
 # Where the caller says no time, the database does: it is one for all nodes, and not that of whoever acts.
@@ -62,8 +65,7 @@ _NOW = {
     "sqlite": literal_column("(julianday('now') - 2440587.5) * 86400.0"),  # 2440587.5: 1970-01-01 as a Julian day
     "postgresql": func.extract("epoch", func.clock_timestamp()),
 }
-_WRITE = insert(act).inline()  # nobody asks for the number that the row got
-_WRITE_NOW = {name: _WRITE.values(at=now) for name, now in _NOW.items()}
+_CLOCK = {name: select(now) for name, now in _NOW.items()}
 _RECENT = select(act).order_by(act.c.number.desc()).limit(bindparam("limit"))
 _RECENT_OF = _RECENT.where(act.c.subject == bindparam("subject"))
 
@@ -71,9 +73,10 @@ _RECENT_OF = _RECENT.where(act.c.subject == bindparam("subject"))
 class Acts:
     """The book of acts, and the pen of one actor."""
 
-    def __init__(self, database: Database, actor: str, why: str = "") -> None:
-        """Take the database, the name of who acts from now on, and the reason that they give for it."""
+    def __init__(self, database: Database, pen: Pen, actor: str, why: str = "") -> None:
+        """Take the database, the record's pen, the name of who acts from now on, and the reason that they give."""
         self._database = database
+        self._pen = pen
         self._actor = storable(actor)
         self._why = storable(why)
 
@@ -94,20 +97,20 @@ class Acts:
         token: str | None = None,
         detail: str = "",
     ) -> None:
-        """Write an act down, as done at `when` (Unix seconds) or, where that is None, now."""
+        """Write an act down when the transaction ends, as done at `when` (Unix seconds) or, where that is None, now."""
+        at = connection.execute(_CLOCK[connection.dialect.name]).scalar_one() if when is None else when
         values = {
+            "at": float(at),
             "who": self._actor,
             "what": what.value,
             "subject": subject,
-            "name": name,
+            "name": None if name is None else storable(name),
             "token": token,
-            "detail": detail,
+            "detail": storable(detail),
             "why": self._why,
+            "node": self._pen.node,
         }
-        if when is None:
-            connection.execute(_WRITE_NOW[connection.dialect.name], values)
-        else:
-            connection.execute(_WRITE, values | {"at": when})
+        self._pen.put(connection, Book.ACTS, values)
 
 
 _YEAR_10000 = 253402300800.0  # no date of four digits
@@ -124,4 +127,4 @@ def written(when: float | None) -> str:
 
 def read(row: Row[*tuple[Any, ...]]) -> Act:
     """Return the act of a row of the whole table."""
-    return Act(row.at, row.who, Deed(row.what), row.subject, row.name, row.token, row.detail, row.why)
+    return Act(row.at, row.who, Deed(row.what), row.subject, row.name, row.token, row.detail, row.why, row.node or "")

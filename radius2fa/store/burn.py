@@ -62,6 +62,7 @@ _DEVICE = (
     )
     .limit(1)
 )
+_SERIAL = select(token.c.serial).where(token.c.id == bindparam("token"))
 _ADOPT = _THIS.where(token.c.subject.is_(None), valid_at(bindparam("when"))).values(subject=bindparam("owner"))
 
 
@@ -85,6 +86,11 @@ def adopt(connection: Connection, burn: Burn, owner: str, when: float) -> bool:
     """Do the same with a token of the stock, and make it theirs. False also if it is in the stock no more."""
     values = _values(burn.token, burn.counter, burn.drift, when)
     return connection.execute(_ADOPT, values | {"owner": owner}).rowcount == 1
+
+
+def serial_of(connection: Connection, token_id: str) -> str | None:
+    """Return the serial number of a token that has one."""
+    return connection.execute(_SERIAL, {"token": token_id}).scalar()
 
 
 def _values(token_id: str, counter: int, drift: int, when: float) -> dict[str, object]:

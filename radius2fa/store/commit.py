@@ -29,6 +29,10 @@ class Writer(Protocol):
         """Begin a transaction once no other process writes, waiting at most so long."""
         ...
 
+    def settle(self) -> None:
+        """Write what the jobs have left to the end of the transaction."""
+        ...
+
     def commit(self) -> None:
         """Make what was written durable."""
         ...
@@ -134,6 +138,7 @@ class GroupCommit:
     def _work(self, batch: list[_Pending]) -> None:
         try:
             results = [pending.job(self._writer.connection) for pending in batch]
+            self._writer.settle()
         except Exception as error:  # noqa: BLE001 - raised again by run()
             self._writer.rollback()
             if len(batch) == 1:
@@ -149,6 +154,7 @@ class GroupCommit:
         try:
             self._begin_for(pending)
             result = pending.job(self._writer.connection)
+            self._writer.settle()
         except Exception as error:  # noqa: BLE001 - raised again by run()
             self._writer.rollback()
             pending.error = error

@@ -16,6 +16,18 @@ Job = Callable[[Connection], T]
 BACKEND = "database"
 
 
+class Pen(Protocol):
+    """Writes what a transaction is to leave in the audit record, at its end."""
+
+    def begin(self, connection: Connection) -> None:
+        """Begin a transaction: nothing is to be written yet."""
+        ...
+
+    def settle(self, connection: Connection) -> None:
+        """Write it, just before the commit."""
+        ...
+
+
 class Database(Protocol):
     """Reads and writes. A job may be run more than once before one of its results counts."""
 

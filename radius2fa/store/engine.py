@@ -15,13 +15,17 @@ from radius2fa.store.acts import Acts
 from radius2fa.store.codes import WITH_AN_END, Codes
 from radius2fa.store.database import Database
 from radius2fa.store.ledger import Ledger
+from radius2fa.store.links import Book
 from radius2fa.store.passkeys import Passkeys
+from radius2fa.store.pen import Pen
 from radius2fa.store.records import Records
+from radius2fa.store.retention import remove_older
 from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, place, session, token
 from radius2fa.store.seal import BadKeyFile, KeyRing, Random
 from radius2fa.store.sessions import Sessions
 from radius2fa.store.sqlite import Sqlite
 from radius2fa.store.tokens import Tokens
+from radius2fa.store.verify import Audit
 from radius2fa.store.watch import Watch
 
 _DAY = 86400.0
@@ -56,9 +60,11 @@ class Store:
     acts: Acts
     watch: Watch
     records: Records
+    audit: Audit
     _database: Database
     _keys: KeyRing
     _random: Random
+    _pen: Pen
     _keep_seconds: float
 
     def by(self, actor: str, why: str = "") -> "Store":
@@ -66,7 +72,8 @@ class Store:
 
         It has no connections of its own; only the first store is to be closed.
         """
-        return _built(self._database, self._keys, self._random, Acts(self._database, actor, why), self._keep_seconds)
+        acts = Acts(self._database, self._pen, actor, why)
+        return _built(self._database, self._keys, self._random, self._pen, acts, self._keep_seconds)
 
     def probe(self) -> None:
         """Ask the database for a transaction, as a login does: one that can only be read accepts nobody.
@@ -80,14 +87,15 @@ class Store:
     def sweep(self, when: float) -> None:
         """Delete what is over at `when` (Unix seconds).
 
-        That are challenges that have expired, sessions that have ended, rows of the journal that are too old, and, a
-        day later, temporary codes, login codes and invitations that have ended and places from where nobody tries
-        anything any more.
+        That are challenges that have expired, sessions that have ended, rows of the journal that are too old
+        (`store.retention`), and, a day later, temporary codes, login codes and invitations that have ended and places
+        from where nobody tries anything any more. Acts stay.
         """
         yesterday = when - _DAY
         self._delete(challenge, "id", challenge.c.expires <= when)
         self._delete(session, "id", session.c.until <= when)
-        self._delete(journal, "number", journal.c.at <= when - self._keep_seconds)
+        self._delete(journal, "number", journal.c.chain.is_(None), journal.c.at <= when - self._keep_seconds)
+        remove_older(self._database, self._keys, Book.LOGINS, when - self._keep_seconds)
         self._delete(token, "id", token.c.kind.in_(WITH_AN_END), token.c.valid_until <= yesterday)
         self._delete(place, "place", *places.over(yesterday, when))
 
@@ -110,11 +118,13 @@ def open_store(
     clock: Callable[[], float],
     random: Random,
     actor: str = "server",
+    node: str = "",
+    role: str = "server",
 ) -> Store:
     """Return the store that the settings name.
 
     `threads` is how many threads will use it at once, `clock` gives monotonic seconds, `random` random octets, `actor`
-    is the name of who makes the changes from now on.
+    is the name of who makes the changes from now on. `node` and `role` name the writer of the audit record.
 
     Raises:
         BadUrl: the URL names no database that this program can use.
@@ -123,19 +133,22 @@ def open_store(
         Unavailable: the database does not answer.
 
     """
-    database = _database(settings, threads, clock)
+    pen = Pen(keys, node, role)
+    database = _database(settings, threads, clock, pen)
     try:
         require_head(database.read(revision_of))
         _require_key(database.read(lambda connection: connection.execute(_A_SEED).scalar()), keys)
     except BaseException:
         database.close()
         raise
-    return _built(database, keys, random, Acts(database, actor), settings.keep_days * _DAY)
+    return _built(database, keys, random, pen, Acts(database, pen, actor), settings.keep_days * _DAY)
 
 
-def _built(database: Database, keys: KeyRing, random: Random, acts: Acts, keep_seconds: float) -> Store:
+def _built(  # noqa: PLR0917 - each of another type
+    database: Database, keys: KeyRing, random: Random, pen: Pen, acts: Acts, keep_seconds: float
+) -> Store:
     return Store(
-        Ledger(database, keys, random, acts),
+        Ledger(database, keys, random, acts, pen),
         Tokens(database, keys, random, acts),
         Accounts(database, acts),
         Codes(database, keys, random, acts),
@@ -144,9 +157,11 @@ def _built(database: Database, keys: KeyRing, random: Random, acts: Acts, keep_s
         acts,
         Watch(database, acts),
         Records(database),
+        Audit(database, keys),
         database,
         keys,
         random,
+        pen,
         keep_seconds,
     )
 
@@ -160,15 +175,15 @@ def _require_key(seed: bytes | None, keys: KeyRing) -> None:
         )
 
 
-def _database(settings: Settings, threads: int, clock: Callable[[], float]) -> Database:
+def _database(settings: Settings, threads: int, clock: Callable[[], float], pen: Pen) -> Database:
     url = address(settings)
     if url.get_backend_name() == "postgresql":
         from radius2fa.store.postgresql import Postgresql  # noqa: PLC0415 - needs an extra
 
-        return Postgresql(url, threads=threads, timeout=settings.timeout)
+        return Postgresql(url, threads=threads, timeout=settings.timeout, pen=pen)
     if not Path(str(url.database)).exists():  # SQLite would make an empty one
         require_head(None)
-    return Sqlite(url, timeout=settings.timeout, clock=clock)
+    return Sqlite(url, timeout=settings.timeout, clock=clock, pen=pen)
 
 
 def address(settings: Settings) -> URL:

@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from radius2fa.login.ports import Record, Result
 from radius2fa.login.reason import Reason
-from radius2fa.store.prepared import Prepared
+from radius2fa.login.stages import NO_STAGES, Stages
+from radius2fa.store.links import Book
+from radius2fa.store.pen import Pen
 from radius2fa.store.schema import journal
 
-_WRITE = Prepared(insert(journal).inline())  # nobody asks for the number that the row got
-
+_STAGES = ("queue", "look_up", "code", "bind", "store")
+_NOT_MEASURED = (None,) * len(_STAGES)
 _RECENT = (
     select(journal)
     .where(journal.c.subject == bindparam("subject"))
@@ -19,13 +21,15 @@ _RECENT = (
 )
 
 
-def write(connection: Connection, record: Record) -> None:
-    """Append a record."""
-    _WRITE.changed(
+def write(connection: Connection, record: Record, pen: Pen) -> None:
+    """Append a record when the transaction ends."""
+    stages = record.stages
+    pen.put(
         connection,
+        Book.LOGINS,
         {
             "attempt": record.id,
-            "at": record.when,
+            "at": float(record.when),  # as it is read again, or the hash would be another
             "client": record.client,
             "name": storable(record.name),
             "subject": record.subject,
@@ -35,6 +39,14 @@ def write(connection: Connection, record: Record) -> None:
             "token": record.token,
             "policy": record.policy,
             "factor": record.factor,
+            "person": None if record.person is None else storable(record.person),
+            "serial": record.serial,
+            "node": pen.node,
+            "queue": stages.queue,
+            "look_up": stages.look_up,
+            "code": stages.code,
+            "bind": stages.bind,
+            "store": stages.store,
         },
     )
 
@@ -52,6 +64,7 @@ def storable(text: str) -> str:
 def read(row: Row[*tuple[Any, ...]]) -> Record:
     """Return the record of a row of the whole table."""
     values = row._asdict()
+    stages = tuple(values[name] for name in _STAGES)
     return Record(
         id=values["attempt"],
         when=values["at"],
@@ -64,4 +77,8 @@ def read(row: Row[*tuple[Any, ...]]) -> Record:
         token=values["token"],
         policy=values["policy"],
         factor=values["factor"],
+        person=values["person"],
+        serial=values["serial"],
+        stages=NO_STAGES if stages == _NOT_MEASURED else Stages(*stages),
+        node=values["node"] or "",
     )

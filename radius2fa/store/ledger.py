@@ -11,8 +11,9 @@ from radius2fa.login.reason import Reason
 from radius2fa.otp.token import YubiKey
 from radius2fa.store import accounts, journal, places, standing
 from radius2fa.store.acts import Acts, Deed
-from radius2fa.store.burn import adopt, has_device, swap
+from radius2fa.store.burn import adopt, has_device, serial_of, swap
 from radius2fa.store.database import Database
+from radius2fa.store.pen import Pen
 from radius2fa.store.prepared import Prepared
 from radius2fa.store.schema import challenge, token
 from radius2fa.store.seal import KeyRing, Random, SealBroken
@@ -39,12 +40,13 @@ _REMEMBER = (
 class Ledger:
     """All that logins leave behind, as `login.ports.Ledger` says."""
 
-    def __init__(self, database: Database, keys: KeyRing, random: Random, acts: Acts) -> None:
-        """Take the database, the keys that seal what is secret in it, random octets, and the book of acts."""
+    def __init__(self, database: Database, keys: KeyRing, random: Random, acts: Acts, pen: Pen) -> None:
+        """Take the database, the keys that seal what is secret in it, random octets, the book of acts, and its pen."""
         self._database = database
         self._keys = keys
         self._random = random
         self._acts = acts
+        self._pen = pen
 
     def standing(self, subject: str, place: str, when: float) -> Standing:
         """Return the person's tokens at `when` and failures, and those of the place; nothing for a stranger."""
@@ -90,7 +92,7 @@ class Ledger:
             self._count(connection, record, failure)
             _HOLD.changed(connection, row)
             self._count_place(connection, record, failure)
-            journal.write(connection, record)
+            journal.write(connection, record, self._pen)
 
         self._database.write(job)
 
@@ -101,7 +103,7 @@ class Ledger:
             self._count(connection, record, failure)
             _end(connection, answered)
             self._count_place(connection, record, failure)
-            journal.write(connection, record)
+            journal.write(connection, record, self._pen)
 
         self._database.write(job)
 
@@ -131,9 +133,11 @@ class Ledger:
                 _forget(connection, success)
             if success.place is not None:
                 places.forget(connection, success.place)
-            journal.write(connection, record)
+            if success.burn is not None and success.burn.adopts:
+                record = replace(record, serial=serial_of(connection, success.burn.token))
+            journal.write(connection, record, self._pen)
             return None
-        journal.write(connection, replace(record, result=Result.REJECT, reason=refusal))
+        journal.write(connection, replace(record, result=Result.REJECT, reason=refusal), self._pen)
         return refusal
 
     def _burn(self, connection: Connection, success: Success, when: float) -> bool:

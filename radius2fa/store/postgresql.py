@@ -3,19 +3,21 @@
 Needs psycopg, which the extra `postgresql` of the package installs.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.errors import ConnectionTimeout
 from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from radius2fa.login.ports import Unavailable
-from radius2fa.store.database import BACKEND, Job, cause, translated
+from radius2fa.store.database import BACKEND, Job, Pen, cause, translated
+from radius2fa.store.pen import SLOT
 
 T = TypeVar("T")
 
@@ -44,6 +46,16 @@ def postgresql_engine(url: URL, timeout: float, threads: int) -> Engine:
         connection = PatientConnection.connect(*arguments, **values)
         connection.patience = timeout + _GRACE
         return connection
+
+    slots = itertools.count()
+
+    @event.listens_for(engine, "connect")
+    def _number(_connection: object, record: ConnectionPoolEntry) -> None:
+        """Give each connection a number from 0 on; one that takes a broken one's place has its number."""
+        kept = cast("dict[Any, Any]", record.record_info)
+        if SLOT not in kept:
+            kept[SLOT] = next(slots)
+        record.info[SLOT] = kept[SLOT]
 
     return engine
 
@@ -97,8 +109,9 @@ def _deadlines(timeout: float) -> str:
 class Postgresql:
     """One PostgreSQL database, as `database.Database` says."""
 
-    def __init__(self, url: URL, *, threads: int, timeout: float) -> None:
-        """Take the URL with the password, the number of threads, and the longest wait in seconds."""
+    def __init__(self, url: URL, *, threads: int, timeout: float, pen: Pen) -> None:
+        """Take the URL with the password, the number of threads, the longest wait in seconds, and the record's pen."""
+        self._pen = pen
         self._engine = postgresql_engine(url, timeout, threads)
 
     def read(self, job: Job[T]) -> T:
@@ -130,7 +143,9 @@ class Postgresql:
     def _write(self, job: Job[T]) -> T:
         with self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN").close()
+            self._pen.begin(connection)
             result = job(connection)
+            self._pen.settle(connection)
             try:
                 connection.commit()
             except DBAPIError as error:  # it may have been committed: a second try could count twice

@@ -45,8 +45,8 @@ _HOUR = 3600.0
 class LoginFilter:
     """Which logins are meant: those for which all of this holds. None, or an empty text, holds for every login.
 
-    `name` is a part of the name as typed, in capitals or not; `source` is how the user's address begins; the others are
-    equal. They arrived from `since` on and before `until` (Unix seconds).
+    `name` is a part of the name, as typed or as the directory has it, in capitals or not; `source` is how the user's
+    address begins; the others are equal. They arrived from `since` on and before `until` (Unix seconds).
     """
 
     subject: str | None = None
@@ -63,8 +63,8 @@ class LoginFilter:
 class ActFilter:
     """Which acts are meant: those for which all of this holds. None, or an empty text, holds for every act.
 
-    `who` did it, `what` was done, to the person of this `subject` or with the token of this id, from `since` on and
-    before `until` (Unix seconds).
+    `who` did it, `what` was done, to the person of this `subject`, or whose name holds `name`, or with the token of
+    this id, from `since` on and before `until` (Unix seconds).
     """
 
     subject: str | None = None
@@ -73,6 +73,7 @@ class ActFilter:
     token: str | None = None
     since: float | None = None
     until: float | None = None
+    name: str | None = None
 
 
 class Hour(NamedTuple):
@@ -162,6 +163,16 @@ class Records:
         statement = _page(act, _of_acts(which), before, limit)
         return tuple((row.number, acts.read(row)) for row in self._rows(statement))
 
+    def logins_after(self, which: LoginFilter, after: int, limit: int) -> tuple[tuple[int, Record], ...]:
+        """Return the first logins that are meant and have a higher number than `after`, each with its own."""
+        statement = _next(logins, _of_logins(which), after, limit)
+        return tuple((row.number, journal.read(row)) for row in self._rows(statement))
+
+    def acts_after(self, which: ActFilter, after: int, limit: int) -> tuple[tuple[int, Act], ...]:
+        """Return the first acts in the same way."""
+        statement = _next(act, _of_acts(which), after, limit)
+        return tuple((row.number, acts.read(row)) for row in self._rows(statement))
+
     def hourly(self, since: float, until: float) -> tuple[Hour, ...]:
         """Return how the logins from `since` on and before `until` ended, hour by hour; of the last 31 days at most."""
         values = {"since": max(since, until - LONGEST), "until": until}
@@ -206,10 +217,14 @@ def _page(
     return statement if before is None else statement.where(table.c.number < before)
 
 
+def _next(table: Table, conditions: Iterator[ColumnElement[bool]], after: int, limit: int) -> Select[*tuple[Any, ...]]:
+    return select(table).where(*conditions, table.c.number > after).order_by(table.c.number).limit(_bounded(limit))
+
+
 def _of_logins(which: LoginFilter) -> Iterator[ColumnElement[bool]]:
     yield from _equal(logins, subject=which.subject, client=which.client, result=which.result, reason=which.reason)
     if which.name:
-        yield _holds(logins.c.name, storable(which.name))
+        yield _holds(logins.c.name, storable(which.name)) | _holds(logins.c.person, storable(which.name))
     if which.source:
         yield _begins(logins.c.source, storable(which.source))
     yield from _within(logins, which.since, which.until)
@@ -217,6 +232,8 @@ def _of_logins(which: LoginFilter) -> Iterator[ColumnElement[bool]]:
 
 def _of_acts(which: ActFilter) -> Iterator[ColumnElement[bool]]:
     yield from _equal(act, subject=which.subject, who=which.who, what=which.what, token=which.token)
+    if which.name:
+        yield _holds(act.c.name, storable(which.name))
     yield from _within(act, which.since, which.until)
 
 

@@ -3,6 +3,8 @@
 Times are Unix seconds. Migrations (`migrations/versions/`) bring a database to this shape; a test compares the two.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -15,10 +17,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 HEAD = REVISIONS[-1]
 
 metadata = MetaData(
@@ -29,6 +32,16 @@ metadata = MetaData(
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",
     }
 )
+
+
+def _links() -> tuple[Column[Any], ...]:
+    """Return the columns that make a row a link of a chain (`store.links`)."""
+    return (
+        Column("chain", Integer, comment="The number of its chain; null: written before there were chains"),
+        Column("sequence", BigInteger, comment="Its place in the chain, from 1 on"),
+        Column("hash", LargeBinary, comment="Keyed hash of the hash before it and of this row"),
+    )
+
 
 account = Table(
     "account",
@@ -157,7 +170,17 @@ journal = Table(
     Column("token", Text, comment="The id of the token that answered; no foreign key, as above"),
     Column("policy", Text, comment="The rule that was applied"),
     Column("factor", Text, comment="The kind of the second factor, or why none was asked for"),
+    Column("person", Text, comment="The directory's spelling of their name, if the name led to somebody"),
+    Column("serial", Text, comment="The serial number of the token that answered"),
+    Column("node", Text, comment="The server that decided; null: before the chains"),
+    Column("queue", Double, comment="Milliseconds until a thread took the request up"),
+    Column("look_up", Double, comment="Milliseconds of the look-up in the directory"),
+    Column("code", Double, comment="Milliseconds of looking for the rule and the code"),
+    Column("bind", Double, comment="Milliseconds of the bind"),
+    Column("store", Double, comment="Milliseconds of reading the store"),
+    *_links(),
     Index("journal_subject_number_idx", "subject", "number"),
+    Index("journal_chain_sequence_idx", "chain", "sequence"),
     comment="How every login ended",
 )
 
@@ -173,6 +196,32 @@ act = Table(
     Column("token", Text, comment="The id of the token or code; no foreign key, as above"),
     Column("detail", Text, nullable=False, comment="More of it, for people"),
     Column("why", Text, nullable=False, server_default=text("''"), comment="The reason that was given for it"),
+    Column("node", Text, comment="Where it was done; null: before the chains"),
+    *_links(),
     Index("act_subject_number_idx", "subject", "number"),
+    Index("act_chain_sequence_idx", "chain", "sequence"),
     comment="What administrators did, and people for themselves",
+)
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="From 1 on, without a gap"),
+    Column("writer", Text, nullable=False, comment="Who writes: node, role and connection; before: nobody, see there"),
+    Column("book", Text, nullable=False, comment="The table of its rows: journal or act"),
+    Column(
+        "sequence", BigInteger, nullable=False, comment="The last row's; before: the highest number without a chain"
+    ),
+    Column("hash", LargeBinary, nullable=False, comment="The last row's; empty where there was none yet"),
+    Column("seal", LargeBinary, nullable=False, comment="Keyed hash of all that is to the left"),
+    Column(
+        "anchor_sequence",
+        BigInteger,
+        nullable=False,
+        comment="The last row's that was removed for its age, 0 for none; before: how many rows have no chain",
+    ),
+    Column("anchor_hash", LargeBinary, nullable=False, comment="The same row's; empty for none"),
+    Column("anchor_seal", LargeBinary, nullable=False, comment="Keyed hash of the anchor"),
+    UniqueConstraint("writer", "book"),
+    comment="The chains that the rows of journal and act are linked to, so that none is changed unseen",
 )

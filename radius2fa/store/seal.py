@@ -56,6 +56,7 @@ class _Key:
     codes: bytes = field(repr=False)
     forms: bytes = field(repr=False)
     tags: bytes = field(repr=False)
+    links: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,19 @@ class KeyRing:
         """Return 32 octets that only whoever has the master key can tell, other ones for each purpose and data."""
         return hmac.digest(self._current.tags, _framed(purpose, data), "sha256")
 
+    def link(self, before: bytes, line: bytes) -> bytes:
+        """Return the keyed hash that follows `before` for a line: a version octet, the id of its key, 32 octets."""
+        return _linked(self._current, before, line)
+
+    def links(self, before: bytes, line: bytes, blob: bytes) -> bool:
+        """Tell whether a keyed hash is what follows `before` for a line.
+
+        Raises:
+            SealBroken: its key is missing.
+
+        """
+        return hmac.compare_digest(_linked(self._key_of(blob), before, line), blob)
+
     def _key_of(self, blob: bytes) -> _Key:
         if blob[:1] != _VERSION:
             raise SealBroken("a sealed value has a form that this version does not know")
@@ -221,7 +235,12 @@ def _derive(master: bytes) -> _Key:
         _hkdf(master, None, b"radius2fa issued code"),
         _hkdf(master, None, b"radius2fa form"),
         _hkdf(master, None, b"radius2fa derived"),
+        _hkdf(master, None, b"radius2fa chain"),
     )
+
+
+def _linked(key: _Key, before: bytes, line: bytes) -> bytes:
+    return _VERSION + key.id + hmac.digest(key.links, _framed(before, line), "sha256")
 
 
 def _of_state(key: _Key, state: bytes) -> AESGCM:

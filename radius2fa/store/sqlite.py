@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from radius2fa.login.ports import Unavailable
 from radius2fa.store.commit import GroupCommit
-from radius2fa.store.database import BACKEND, Job, translated
+from radius2fa.store.database import BACKEND, Job, Pen, translated
 
 T = TypeVar("T")
 
@@ -41,13 +41,13 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
 class Sqlite:
     """One SQLite file, as `database.Database` says."""
 
-    def __init__(self, url: URL, *, timeout: float, clock: Callable[[], float]) -> None:
-        """Take the file's URL, the longest wait in seconds, and a clock (monotonic seconds)."""
+    def __init__(self, url: URL, *, timeout: float, clock: Callable[[], float], pen: Pen) -> None:
+        """Take the file's URL, the longest wait in seconds, a clock (monotonic seconds), and the record's pen."""
         self._engine = sqlite_engine(url, timeout)
         self._own = local()  # .reader is the thread's own connection: no pool to ask, no lock to wait at
         self._readers = WeakSet[Connection]()
         self._readers_lock = Lock()
-        self._writer = SqliteWriter(self._engine)
+        self._writer = SqliteWriter(self._engine, pen)
         self._commits = GroupCommit(self._writer, timeout, clock)
 
     def read(self, job: Job[T]) -> T:
@@ -81,9 +81,10 @@ class SqliteWriter:
     It begins and ends transactions at the driver: SQLAlchemy's own way to say two words takes longer than to write.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        """Take an engine of `sqlite_engine`."""
+    def __init__(self, engine: Engine, pen: Pen) -> None:
+        """Take an engine of `sqlite_engine`, and the record's pen."""
         self._engine = engine
+        self._pen = pen
         self._connection: Connection | None = None
 
     @property
@@ -102,6 +103,11 @@ class SqliteWriter:
         except sqlite3.Error as error:
             self.close()
             raise Unavailable(BACKEND, str(error)) from None
+        self._pen.begin(self.connection)
+
+    def settle(self) -> None:
+        """Write the transaction's rows of the audit record."""
+        self._pen.settle(self.connection)
 
     def commit(self) -> None:
         """Commit: one fsync of the write-ahead log. Unavailable, if that fails."""

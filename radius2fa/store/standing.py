@@ -32,6 +32,7 @@ _STANDING = Prepared(
         token.c.valid_until,
         token.c.created,
         *SEALED,
+        token.c.serial,
     ).select_from(
         _ONE.outerjoin(account, account.c.subject == bindparam("who"))
         .outerjoin(place, place.c.place == bindparam("where"))
@@ -39,7 +40,8 @@ _STANDING = Prepared(
     )
 )
 _KIND = 9 + SEALED.index(token.c.kind)
-_BOUNDS, _SEALED = slice(5, 9), slice(9, None)
+_BOUNDS, _SEALED, _SERIAL = slice(5, 9), slice(9, -1), -1
+_ID = 9 + SEALED.index(token.c.id)
 _USES = SEALED.index(token.c.uses)
 _STOCK = select(*SEALED).where(
     token.c.public_id.in_(bindparam("public_ids", expanding=True)),
@@ -58,6 +60,7 @@ def standing(connection: Connection, keys: KeyRing, subject: str, where: str, wh
     rows = _STANDING.rows(connection, {"who": subject, "where": storable(where)})
     failures, blocked_until, bypass_until, misses, place_blocked_until = rows[0][:5]
     tokens, retired, enrolled = list[Sequence[Any]](), list[tuple[float, Reason, Sequence[Any]]](), False
+    serials = {row[_ID]: row[_SERIAL] for row in rows if row[_SERIAL] is not None}
     for row in rows:
         active, valid_from, valid_until, created = row[_BOUNDS]
         if active is None:
@@ -78,6 +81,7 @@ def standing(connection: Connection, keys: KeyRing, subject: str, where: str, wh
         NO_FAILURES if misses is None else Failures(misses, place_blocked_until),
         bypass_until or 0.0,
         enrolled,
+        serials,
     )
 
 

@@ -20,6 +20,7 @@ EXAMPLE = re.compile(r"(?:^#   .*\n)+", re.MULTILINE)
 EVERY_KEY = re.sub(r"^#(?=[a-z\[])", "", SECRET, flags=re.MULTILINE)
 # What the sample shows as an example, since there is no default to show.
 EXAMPLES = {
+    ("server", "node"),
     ("directory", "bind_dn"),
     ("directory", "group_base"),
     ("directory", "ca_file"),

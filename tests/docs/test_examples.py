@@ -81,7 +81,7 @@ def test_a_command_line_is_one_of_the_program(
 
     rest = list(command.words)
     found: Any = typer.main.get_command(app)
-    while rest and hasattr(found, "commands"):
+    while rest and hasattr(found, "commands") and not (found.invoke_without_command and rest[0].startswith("-")):
         assert rest[0] in found.commands
         found = found.commands[rest.pop(0)]
     if rest:  # without anything behind it, it is spoken of, not typed

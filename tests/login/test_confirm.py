@@ -36,7 +36,10 @@ def test_a_code_is_enough_and_is_burned_without_a_bind(world: World) -> None:
     assert shown(world, CODE) == Confirmed("alices", "totp")
     assert world.ledger.records == [
         Record(
-            "id", NOW, "vpn", "alice", SOURCE, Result.ACCEPT, None, world.alice, "alices", policy="staff", factor="totp"
+            *("id", NOW, "vpn", "alice", SOURCE, Result.ACCEPT, None, world.alice, "alices"),
+            policy="staff",
+            factor="totp",
+            person="alice",
         )
     ]
     assert world.directory.binds == 0

@@ -24,6 +24,7 @@ class Paper:
         self.waits: list[float] = []
         self.connection = cast("Connection", self)
         self.failing: Exception | None = None
+        self.unsettled: Exception | None = None
 
     def begin(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -31,6 +32,10 @@ class Paper:
         if not self.gate.wait(DEADLINE):
             raise Unavailable("database", "locked")
         self.done.append("begin")
+
+    def settle(self) -> None:
+        if self.unsettled is not None:
+            raise self.unsettled
 
     def commit(self) -> None:
         if self.failing is not None:

@@ -169,9 +169,8 @@ def test_a_writer_whose_connection_broke_opens_another(store: Store) -> None:
 
 def test_a_connection_that_breaks_within_a_transaction_takes_nothing_with_it(store: Store) -> None:
     def job(connection: Connection) -> None:
-        journal.write(connection, ACCEPTED)
+        journal.write(connection, ACCEPTED, store._pen)
         connection.connection.dbapi_connection.close()
-        journal.write(connection, ACCEPTED)
 
     with pytest.raises(ProgrammingError, match="Cannot operate on a closed database"):
         store._database.write(job)

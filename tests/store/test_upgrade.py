@@ -30,6 +30,7 @@ STEPS = [
     "The first tables: people, tokens, logins that wait for their code, the journal of logins.",
     "Every second factor: YubiKeys, issued codes, a stock, validity, bypasses, places, acts of administration.",
     "The portal: its sessions, passkeys among the tokens, and the reasons that are given for acts.",
+    "The audit record: who and where, how long each stage took, and the chains that rows are linked to.",
 ]
 
 KEYS = KeyRing.parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")  # the octets 0 to 31
@@ -149,7 +150,7 @@ def test_an_upgrade_keeps_every_row_and_value_and_leaves_what_is_new_empty(empty
         "account": [(*row, row[2], None) for row in before["account"]],  # of what kind the failures were is not known
         "token": [row + (None,) * 4 for row in before["token"]],
         "challenge": before["challenge"],
-        "journal": [row + (None,) * 2 for row in before["journal"]],
+        "journal": [row + (None,) * 13 for row in before["journal"]],
     }
     engine.dispose()
 
@@ -163,7 +164,8 @@ def test_an_upgrade_of_the_second_revision_keeps_every_row_and_value_and_gives_t
     assert [len(rows) for rows in before.values()] == [2, 4, 1, 1, 1, 2]
     upgrade(empty, quiet)
     assert rows_of(engine, (*tables, "session")) == before | {
-        "act": [(*row, "") for row in before["act"]],
+        "journal": [row + (None,) * 11 for row in before["journal"]],
+        "act": [(*row, "", None, None, None, None) for row in before["act"]],
         "session": [],
     }
     engine.dispose()
@@ -191,7 +193,7 @@ def test_what_was_there_before_an_upgrade_is_still_understood(empty: Settings) -
             remembered=47251700,
             remembered_at=999.5,
         )
-        assert standing(store) == Standing((token,), Failures(2, 1030.5), enrolled=True)
+        assert standing(store) == Standing((token,), Failures(2, 1030.5), enrolled=True, serials={"phone": "SN-1"})
         assert standing(store, "bob-id") == Standing((), Failures(50, math.inf))
         assert [row.id for row in store.tokens.list("alice-id")] == ["phone", "lost"]
         assert store.accounts.get("bob-id") == Account("bob-id", "bob", Failures(50, math.inf))
@@ -212,7 +214,7 @@ def test_an_upgrade_that_fails_leaves_the_old_tables_as_they_were(empty: Setting
         upgrade(empty, fail)
     assert rows_of(engine) == before
     engine.dispose()
-    with pytest.raises(SchemaTooOld, match="revision 0001, 0003 is needed"):
+    with pytest.raises(SchemaTooOld, match="revision 0001, 0004 is needed"):
         opened(empty)
 
 
@@ -229,9 +231,9 @@ def test_every_table_and_column_says_what_it_holds() -> None:
 def test_an_upgrade_tells_its_steps_and_a_second_one_has_none(empty: Settings) -> None:
     steps: list[tuple[str, int, int]] = []
     upgrade(empty, lambda *step: steps.append(step))
-    assert steps == [(STEPS[0], 1, 3), (STEPS[1], 2, 3), (STEPS[2], 3, 3)]
+    assert steps == [(step, number, 4) for number, step in enumerate(STEPS, 1)]
     upgrade(empty, lambda *step: steps.append(step))
-    assert len(steps) == 3
+    assert len(steps) == 4
 
 
 def test_two_nodes_may_upgrade_at_once(empty: Settings) -> None:

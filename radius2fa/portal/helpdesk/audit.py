@@ -28,8 +28,9 @@ Fetch = Callable[[int | None, int], tuple[tuple[int, T], ...]]
 
 _LOGIN_TITLES = (
     *("when", "id", "client", "name", "source", "result", "reason", "factor", "policy", "token", "subject"),
+    *("person", "serial", "node"),
 )
-_ACT_TITLES = ("when", "who", "what", "name", "token", "detail", "why", "subject")
+_ACT_TITLES = ("when", "who", "what", "name", "token", "detail", "why", "subject", "node")
 
 
 @room.get("/audit")
@@ -123,6 +124,9 @@ def _login(login: Record) -> table.Row:
         "policy": login.policy,
         "token": login.token,
         "subject": login.subject,
+        "person": login.person,
+        "serial": login.serial,
+        "node": login.node,
     }
 
 
@@ -136,4 +140,5 @@ def _act(act: Act) -> table.Row:
         "detail": act.detail,
         "why": act.why,
         "subject": act.subject,
+        "node": act.node,
     }

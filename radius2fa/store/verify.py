@@ -1,0 +1,348 @@
+"""Owns the proof of the audit record: every chain walked from its anchor to its head, and what is wrong with it.
+
+What it cannot see: a whole database that was put back to an earlier state, and the newest chains removed with all their
+rows. For these there are heads, exported and kept elsewhere.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select
+
+from radius2fa.store.database import Database
+from radius2fa.store.links import (
+    CONTENTS,
+    TABLES,
+    Book,
+    Chain,
+    Place,
+    anchor_holds,
+    chain_of,
+    head_holds,
+    line_of,
+)
+from radius2fa.store.schema import chain
+from radius2fa.store.seal import KeyRing, SealBroken
+
+AT_ONCE = 2000  # rows of one read, which has a deadline
+
+Progress = Callable[[int], None]
+
+
+def _unheard(_: int) -> None:
+    """Tell nobody."""
+
+
+class Finding(StrEnum):
+    """What is wrong with a row, or with a chain as a whole."""
+
+    CHANGED = "changed"  # or put there from elsewhere
+    REMOVED = "removed"
+    INSERTED = "inserted"
+    REORDERED = "reordered"
+    TRUNCATED = "cut off"  # the last rows
+    HEAD = "head changed"  # what the chain says of its own ends
+    CHAIN = "chain removed"
+    KEY = "key missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first thing that is wrong with a chain.
+
+    `writer` and `book` name the chain, `sequence` the place in it, `number` the row in the table, and `at` its time
+    (Unix seconds): that of a row beside it, where it is gone. None where it is not known. `detail` says more.
+    """
+
+    finding: Finding
+    book: Book | None
+    writer: str | None
+    sequence: int | None = None
+    number: int | None = None
+    at: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A chain's last row when it was exported: what is kept elsewhere, and compared later."""
+
+    writer: str
+    book: Book
+    sequence: int
+    hash: bytes
+
+
+class Kept(StrEnum):
+    """What became of an exported head."""
+
+    THERE = "there"
+    AGED = "removed for its age"
+    GONE = "not there"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a walk found. `rows` were proven in `chains`; `before` rows were written before there were chains.
+
+    `heads` tells of each head that was given what became of it.
+    """
+
+    rows: int
+    chains: int
+    before: int
+    faults: tuple[Fault, ...]
+    heads: tuple[tuple[Head, Kept], ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults and all(kept is not Kept.GONE for _, kept in self.heads)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far one chain has been walked."""
+
+    chain: Chain
+    last: Place
+    numbered: int = 0
+    at: float | None = None
+    rows: int = field(default=0)
+
+    def fault(self, finding: Finding, sequence: object, number: int | None, at: object, detail: str = "") -> Fault:
+        return Fault(
+            finding,
+            self.chain.book,
+            self.chain.writer,
+            sequence if isinstance(sequence, int) else None,
+            number,
+            at if isinstance(at, float) else None,
+            detail,
+        )
+
+
+_CHAINS = select(chain).order_by(chain.c.number)
+_CHAIN = select(chain).where(chain.c.number == bindparam("which"))
+
+
+class Audit:
+    """Proves the audit record, and changes nothing. Every method may raise Unavailable."""
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        """Take the database, and the keys that made the hashes."""
+        self._database = database
+        self._keys = keys
+
+    def heads(self) -> tuple[Head, ...]:
+        """Return the last row of each chain, as the chains tell it."""
+        chains = self._chains()
+        return tuple(
+            Head(one.writer, one.book, one.head.sequence, one.head.hash) for one in chains if not one.of_before
+        )
+
+    def length(self) -> int:
+        """Return how many rows there are to walk."""
+        return sum(one.head.sequence - one.anchor.sequence for one in self._chains() if not one.of_before)
+
+    def verify(self, heads: Iterable[Head] = (), progress: Progress = _unheard) -> Verdict:
+        """Walk all chains, and look for heads that were exported earlier. `progress` hears of rows that were walked.
+
+        Servers may write meanwhile: what was there at the beginning is proven.
+        """
+        chains = self._chains()
+        faults, rows = [*self._missing(chains)], 0
+        for one in chains:
+            walked, fault = (0, self._of_before(one)) if one.of_before else self._chain(one, progress)
+            rows += walked
+            faults += [fault] if fault else []
+        faults += self._strays(chains)
+        faults.sort(key=lambda fault: (fault.at is None, fault.at))
+        real = sum(not one.of_before for one in chains)
+        kept = tuple((head, self._kept(chains, head)) for head in heads)
+        return Verdict(rows, real, sum(map(self._unchained, Book)), tuple(faults), kept)
+
+    # one chain
+
+    def _chain(self, one: Chain, progress: Progress) -> tuple[int, Fault | None]:
+        """Walk a chain; again, where old rows were removed meanwhile."""
+        while True:
+            rows, fault = self._walk(one, progress)
+            if fault is None:
+                return rows, None
+            row = self._one(_CHAIN, {"which": one.number})
+            fresh = None if row is None else chain_of(row)
+            if fresh is None or fresh.anchor == one.anchor:
+                return rows, fault
+            one = fresh
+
+    def _walk(self, one: Chain, progress: Progress) -> tuple[int, Fault | None]:
+        walk = _Walk(one, one.anchor)
+        fault = self._ends(walk)
+        if fault is not None:
+            return 0, fault
+        for page in self._pages(one):
+            before = walk.rows
+            for row in page:
+                fault = self._row(walk, row)
+                if fault is not None:
+                    return walk.rows, fault
+            progress(walk.rows - before)
+        if walk.last.sequence < one.head.sequence:
+            missing = one.head.sequence - walk.last.sequence
+            sequence, detail = walk.last.sequence + 1, f"{missing} rows are gone from the end"
+            return walk.rows, walk.fault(Finding.TRUNCATED, sequence, None, walk.at, detail)
+        return walk.rows, None
+
+    def _ends(self, walk: _Walk) -> Fault | None:
+        one = walk.chain
+        try:
+            if head_holds(self._keys, one) and anchor_holds(self._keys, one):
+                return None
+        except SealBroken as broken:
+            return walk.fault(_of_key(self._keys, one.seal), None, None, None, str(broken))
+        return walk.fault(Finding.HEAD, None, None, None, "what the chain says of its own ends was changed")
+
+    def _pages(self, one: Chain) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
+        """Yield the rows behind the anchor, in their order, some at a time."""
+        table = TABLES[one.book]
+        columns = (table.c.number, table.c.sequence, table.c.hash, *(table.c[name] for name in CONTENTS[one.book]))
+        statement = (
+            select(*columns)
+            .where(
+                table.c.chain == one.number,
+                table.c.sequence >= bindparam("sequence"),
+                or_(table.c.sequence > bindparam("sequence"), table.c.number > bindparam("row")),
+            )
+            .order_by(table.c.sequence, table.c.number)
+            .limit(AT_ONCE)
+        )
+        values: dict[str, object] = {"sequence": one.anchor.sequence + 1, "row": -1}
+        while page := self._all(statement, values):
+            yield page
+            values = {"sequence": page[-1].sequence, "row": page[-1].number}
+
+    def _row(self, walk: _Walk, row: Row[*tuple[Any, ...]]) -> Fault | None:
+        number, sequence, found, *values = row
+        expected = walk.last.sequence + 1
+        contents = dict(zip(CONTENTS[walk.chain.book], values, strict=True))
+        at = contents["at"]
+        if not isinstance(sequence, int) or sequence < expected:
+            return walk.fault(Finding.INSERTED, sequence, number, at, "its place in the chain is taken")
+        if sequence > expected:
+            gone = sequence - expected
+            detail = f"{gone} rows are gone before row {number}" if gone > 1 else f"it is gone before row {number}"
+            return walk.fault(Finding.REMOVED, expected, None, at, detail)
+        fault = self._link(walk, number, found, contents)
+        if fault is not None:
+            return fault
+        if number <= walk.numbered:
+            return walk.fault(Finding.REORDERED, sequence, number, at, f"it stands before row {walk.numbered}")
+        walk.last, walk.numbered, walk.at, walk.rows = Place(sequence, found), number, at, walk.rows + 1
+        return None
+
+    def _link(self, walk: _Walk, number: int, found: object, contents: Mapping[str, Any]) -> Fault | None:
+        """Look at a row that is where it should be: is it what was written there?"""
+        one, sequence, at = walk.chain, walk.last.sequence + 1, contents["at"]
+        try:
+            whole = isinstance(found, bytes) and self._keys.links(
+                walk.last.hash, line_of(one.book, one.writer, sequence, contents), found
+            )
+        except SealBroken as broken:
+            return walk.fault(_of_key(self._keys, found), sequence, number, at, str(broken))
+        if not whole:
+            return walk.fault(Finding.CHANGED, sequence, number, at, "it is not what was written there")
+        if sequence == one.head.sequence and found != one.head.hash:
+            return walk.fault(Finding.HEAD, sequence, number, at, "the chain's head is another row's")
+        return None
+
+    # what is in no chain
+
+    def _missing(self, chains: Sequence[Chain]) -> Iterator[Fault]:
+        """Yield what is wrong with the list of chains: they are numbered from 1 on without a gap."""
+        numbers = [one.number for one in chains]
+        for expected in range(1, max(numbers, default=0) + 1):
+            if expected not in numbers:
+                yield Fault(Finding.CHAIN, None, None, detail=f"the chain of number {expected} is gone")
+        if chains and {one.book for one in chains if one.of_before} != {*Book}:
+            yield Fault(Finding.CHAIN, None, None, detail="which rows are older than the chains is not written down")
+
+    def _of_before(self, one: Chain) -> Fault | None:
+        """Look at what was written before there were chains: no more than was noted then."""
+        walk = _Walk(one, one.anchor)
+        fault = self._ends(walk)
+        if fault is not None:
+            return fault
+        if self._unchained(one.book) > one.anchor.sequence:
+            detail = f"more rows without a chain than the {one.anchor.sequence} that there were before the first one"
+            return walk.fault(Finding.INSERTED, None, None, None, detail)
+        return None
+
+    def _strays(self, chains: Sequence[Chain]) -> Iterator[Fault]:
+        """Yield the first row of each kind that belongs to no place of any chain."""
+        for book, table in TABLES.items():
+            mine = [one for one in chains if one.book is book]
+            before = next((one.head.sequence for one in mine if one.of_before), 0) if chains else None
+            real = [one.number for one in mine if not one.of_before]
+            known = select(chain.c.number).where(chain.c.book == book.value)  # by now: one may have begun meanwhile
+            stray = [and_(table.c.chain.is_not(None), table.c.chain.not_in(known))]
+            stray += [and_(table.c.chain.is_not(None), table.c.sequence.is_(None))]
+            stray += [] if before is None else [and_(table.c.chain.is_(None), table.c.number > before)]
+            for condition in stray:
+                yield from self._first(book, condition, "it belongs to no chain")
+            for number in real:
+                row = self._one(_CHAIN, {"which": number})
+                if row is not None:
+                    behind = and_(table.c.chain == number, table.c.sequence <= row.anchor_sequence)
+                    yield from self._first(book, behind, "rows of its age were removed", row.writer)
+
+    def _first(
+        self, book: Book, condition: ColumnElement[bool], detail: str, writer: str | None = None
+    ) -> Iterator[Fault]:
+        table = TABLES[book]
+        statement = (
+            select(table.c.number, table.c.sequence, table.c.at).where(condition).order_by(table.c.number).limit(1)
+        )
+        row = self._one(statement, {})
+        if row is not None:
+            at = row.at if isinstance(row.at, float) else None
+            yield Fault(Finding.INSERTED, book, writer, row.sequence, row.number, at, detail)
+
+    def _unchained(self, book: Book) -> int:
+        table = TABLES[book]
+        row = self._one(select(func.count()).select_from(table).where(table.c.chain.is_(None)), {})
+        return 0 if row is None else int(row[0])
+
+    # heads from elsewhere
+
+    def _kept(self, chains: Sequence[Chain], head: Head) -> Kept:
+        mine = [one for one in chains if (one.writer, one.book) == (head.writer, head.book)]
+        if not mine:
+            return Kept.GONE
+        (one,) = mine
+        if head.sequence < one.anchor.sequence:
+            return Kept.AGED
+        if head.sequence == one.anchor.sequence:
+            return (Kept.AGED if head.sequence else Kept.THERE) if head.hash == one.anchor.hash else Kept.GONE
+        table = TABLES[head.book]
+        found = select(table.c.hash).where(table.c.chain == one.number, table.c.sequence == head.sequence)
+        return Kept.THERE if any(row.hash == head.hash for row in self._all(found, {})) else Kept.GONE
+
+    # the database
+
+    def _chains(self) -> tuple[Chain, ...]:
+        return tuple(map(chain_of, self._all(_CHAINS, {})))
+
+    def _one(self, statement: Any, values: Mapping[str, object]) -> Row[*tuple[Any, ...]] | None:  # noqa: ANN401 - any query
+        rows = self._all(statement, values)
+        return rows[0] if rows else None
+
+    def _all(self, statement: Any, values: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:  # noqa: ANN401 - any query
+        return self._database.read(lambda connection: connection.execute(statement, values).all())
+
+
+def _of_key(keys: KeyRing, blob: object) -> Finding:
+    """Return what it means that a hash cannot be checked: its key is missing, or it is no hash at all."""
+    return Finding.KEY if isinstance(blob, bytes) and len(blob) == 37 and not keys.knows(blob) else Finding.CHANGED  # noqa: PLR2004 - version, key id, SHA-256
