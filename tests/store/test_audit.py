@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 
 from radius2fa.config.model import Store as Settings
-from radius2fa.login.ports import Record, Result
+from radius2fa.login.ports import Burn, Record, Result, Success
 from radius2fa.login.reason import Reason
 from radius2fa.login.stages import Stages
+from radius2fa.otp.token import Kind, Token, YubiKey
 from radius2fa.store import retention, schema, verify
 from radius2fa.store.acts import Deed
 from radius2fa.store.engine import Store, open_store
 from radius2fa.store.links import CONTENTS, Book
 from radius2fa.store.seal import KeyRing, new_key_text
+from radius2fa.store.tokens import NewToken
 from radius2fa.store.verify import Fault, Finding, Head, Kept
-from tests.store.opening import KEYS, query
+from tests.store.opening import KEYS, query, standing
 
 Sql = Callable[[str], list[tuple[Any, ...]]]
 
@@ -96,6 +98,23 @@ def test_a_login_is_written_with_all_that_is_known_of_it(settings: Settings) -> 
     with closing(node(settings)) as store:
         store.ledger.refuse(LOGIN, None, None)
         assert store.accounts.recent("alice-id", 1) == (replace(LOGIN, node="one"),)
+
+
+def test_a_yubikey_that_is_adopted_is_written_down_with_its_serial_number(settings: Settings) -> None:
+    with closing(node(settings)) as store:
+        store.tokens.add(NewToken(YubiKey("key", "cccccc", bytes(16), bytes(6)), serial="SN-2"), 1.0)
+        success = Success("bob-id", "bob", Burn("key", 1, 0, adopts=True))
+        record = Record("0c", 1000.0, "vpn", "bob", "", Result.ACCEPT, None, "bob-id", "key")
+        assert store.ledger.accept(success, record, None) is None
+        assert [login.serial for login in store.accounts.recent("bob-id", 1)] == ["SN-2"]
+        assert store.audit.verify().holds
+
+
+def test_the_serial_numbers_of_a_persons_tokens_are_told_with_them(settings: Settings) -> None:
+    with closing(node(settings)) as store:
+        for token, serial in (("phone", None), ("fob", "SN-1")):
+            store.tokens.add(NewToken(Token(token, Kind.TOTP, b"1" * 20), "alice-id", "alice", serial=serial), 1.0)
+        assert standing(store).serials == {"fob": "SN-1"}
 
 
 def test_logins_and_acts_of_every_writer_hold(settings: Settings) -> None:
