@@ -135,12 +135,9 @@ def _hidden(path: tuple[str, ...], value: object, digest: Digest) -> Any:  # noq
 
 
 def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - what JSON has
-    if before == after:
-        if path in _ORDERED and list(before) != list(after):
-            yield Difference(path[0], What.ORDER, fate(*path), list(before), list(after))
-        return
     if not (_is_table(before) and _is_table(after)):
-        yield _difference(path, What.CHANGED, before, after)
+        if before != after:
+            yield _difference(path, What.CHANGED, before, after)
         return
     for key in {**before, **after}:
         inner = (*path, key)

@@ -91,7 +91,9 @@ class Reload:
         changed = tuple(each.key for each in ready.differences if each.fate is Fate.RELOAD)
         waiting = tuple(each.key for each in ready.differences if each.fate is Fate.RESTART)
         self.last = Reloaded(self._now(), (), changed, waiting)
-        self._log.info("reloaded", changed=list(changed), master_keys=list(successor.setup.store.keys.names))
+        listen = [f"{host} port {port}" for host, port in self._service.addresses]
+        keys = successor.setup.store.keys.names
+        self._log.info("reloaded", changed=list(changed), listen=listen, master_keys=list(keys))
         if waiting:
             self._log.warning("needs a restart", keys=list(waiting), remedy="Run: systemctl restart radius2fa")
         self._end("Configuration reloaded" + (f"; {len(waiting)} changed key(s) need a restart" if waiting else ""))
