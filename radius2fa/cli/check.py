@@ -35,12 +35,15 @@ def check(
         str | None, typer.Option(metavar="NAME", help="Instead, say whom this name leads to, and which rule applies.")
     ] = None,
     client: Annotated[str | None, typer.Option(metavar="NAME", help="With --user: at this client only.")] = None,
+    diff: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--diff", help="Instead, say what is other in it than in the server that is running here.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Find every fault of the configuration; then try key, database, directory, listen addresses and clock.
 
     Exits with 78 if something has to be changed, with 69 if a backend is unavailable, with 0 otherwise; with --user
-    with 1 if the name leads to nobody, or to several.
+    with 1 if the name leads to nobody, or to several. With --diff, whoever asks has to be root or the server's user.
     """
     from radius2fa.config.load import read  # noqa: PLC0415 - heavy
 
@@ -50,12 +53,16 @@ def check(
         fail(USAGE, "--user looks in the directory: leave --offline out")
     if user is not None and any("\ud800" <= one <= "\udfff" for one in user):  # octets that are no UTF-8 (PEP 383)
         fail(USAGE, "--user: the name is not UTF-8")
+    if diff and (user is not None or offline):
+        fail(USAGE, "--diff looks at all of the configuration, and asks the running server: give it alone")
     path = CONFIG.get()
     reading = read(path, now=time.time())
     checks = list(_of_configuration(path, reading))
     if user is not None and reading.settings and exit_code(one.verdict for one in checks) == 0:
         _person(reading.settings, user, client, as_json=as_json)
-    if reading.settings and not offline:
+    if diff and reading.settings and exit_code(one.verdict for one in checks) == 0:
+        _compare(reading.settings, as_json=as_json)
+    if reading.settings and not offline and not diff:
         checks += _live(reading.settings)
     code = exit_code(one.verdict for one in checks)
     (_print_json if as_json else _print_table)(checks, code)
@@ -107,6 +114,18 @@ def _person(settings: "Settings", user: str, client: str | None, *, as_json: boo
             typer.echo()
             _print_checks(found.checks)
     raise typer.Exit(found.exit_code)
+
+
+def _compare(settings: "Settings", *, as_json: bool) -> NoReturn:
+    """Say what the running server has otherwise, and end the program."""
+    from radius2fa.cli.comparing import compare  # noqa: PLC0415 - heavy
+
+    found = compare(settings)
+    if as_json:
+        print_json(found.described())
+    else:
+        found.print()
+    raise typer.Exit
 
 
 def _print_json(checks: list[Check], code: int) -> None:

@@ -32,3 +32,14 @@ def in_words(seconds: int) -> str:
         ((letter, unit) for letter, unit in _UNITS.items() if seconds % unit == 0), key=lambda one: one[1]
     )
     return f"{seconds // unit}{letter}"
+
+
+def roughly(seconds: float) -> str:
+    """Return a span of time by its two largest units: 3 d 4 h, 2 h 5 min, 1 min 12 s."""
+    left = int(seconds)
+    parts: list[str] = []
+    for name, unit in (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", 1)):
+        count, left = divmod(left, unit)
+        if count or parts:
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2]) or "0 s"

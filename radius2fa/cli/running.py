@@ -6,6 +6,7 @@ Imported where it is needed: pydantic is heavy.
 import json
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from radius2fa.cli.durations import roughly
 from radius2fa.cli.showing import local_time, print_section
 from radius2fa.printable import printable
 
@@ -53,11 +55,58 @@ class _Directory(_Part):
     servers: tuple[_Server, ...] = ()
 
 
+class _Listener(_Part):
+    address: str
+    port: int
+
+
+class _Work(_Part):
+    threads: int
+    busy: int
+    waiting: int
+    held: int
+    backlog: int
+
+
+class _Signing(_Part):
+    required: bool
+    with_it: Annotated[int, Field(alias="with")]
+    without: int
+
+
+class _Client(_Part):
+    name: str
+    last_request: _Time | None = None
+    message_authenticator: _Signing
+
+
+class _Dropped(_Part):
+    client: str | None = None
+    cause: str
+    count: int
+
+
+class _Reload(_Part):
+    at: _Time
+    result: str
+    faults: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+
+
 class _Answer(_Part):
     version: str
+    python: str = ""
     process: int
     started: _Time
+    listeners: tuple[_Listener, ...] = ()
+    work: _Work | None = None
+    clients: tuple[_Client, ...] = ()
+    drops: tuple[_Dropped, ...] = ()
     directories: tuple[_Directory, ...] = ()
+    reload: _Reload | None = None
+    master_keys: tuple[str, ...] = ()
+    configuration: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +116,26 @@ class Running:
     answer: _Answer
     document: dict[str, Any]
 
-    def print(self) -> None:
-        """Print it for people."""
-        answer, since = self.answer, local_time(self.answer.started.timestamp())
-        version = printable(answer.version)
-        typer.echo(f"The server is running: version {version}, process {answer.process}, since {since}")
+    def print(self, now: float | None = None) -> None:
+        """Print it for people; `now` is in Unix seconds, None for the time of asking."""
+        answer, started = self.answer, self.answer.started.timestamp()
+        up = roughly(max((time.time() if now is None else now) - started, 0.0))
+        version = f"{printable(answer.version)}{f' on Python {printable(answer.python)}' if answer.python else ''}"
+        since = f"since {local_time(started)} ({up})"
+        typer.echo(f"The server is running: version {version}, process {answer.process}, {since}")
+        for line in _lines(answer):
+            typer.echo(printable(line))
+        print_section(
+            "Clients, and how many of their requests bore a Message-Authenticator",
+            ("Client", "Last request", "With", "Without", "Habit"),
+            [_client_cells(each) for each in answer.clients],
+        )
+        if answer.drops:
+            print_section(
+                "Datagrams that got no answer",
+                ("Client", "Why", "How many"),
+                [(each.client or "(unknown)", each.cause, str(each.count)) for each in answer.drops],
+            )
         print_section(
             "Directory look-ups",
             ("Directory", "Driver", "From memory", "Asked for", "Remembered", "At most", "For"),
@@ -91,7 +155,7 @@ class NoAnswer:
     why: str
     document: None = None
 
-    def print(self) -> None:
+    def print(self, now: float | None = None) -> None:  # noqa: ARG002 - as the other one
         """Print why."""
         typer.echo(printable(self.why))
 
@@ -131,6 +195,44 @@ def _read(path: Path, until: float) -> bytes:
                 break
             octets += part
     return bytes(octets)
+
+
+def _lines(answer: _Answer) -> Iterator[str]:
+    """Yield what fits a line each: addresses, threads, the last reload. A server of another version may tell less."""
+    if answer.listeners:
+        yield f"Listening on {', '.join(f'{each.address} port {each.port}' for each in answer.listeners)}"
+    if work := answer.work:
+        at_work = min(work.busy - work.waiting, work.threads)
+        yield (
+            f"Threads at work {at_work} of {work.threads}, requests waiting {work.waiting} (at most {work.backlog} "
+            f"in all), answers that wait for their hour {work.held}"
+        )
+    if not (reload := answer.reload):
+        return
+    when = local_time(reload.at.timestamp())
+    if reload.faults:
+        yield f"Last reload {when}: refused, the earlier configuration stays in force"
+        yield from (f"  {fault}" for fault in reload.faults)
+    else:
+        yield f"Last reload {when}: taken; changed: {', '.join(reload.changed) or 'nothing'}"
+    if reload.needs_restart:
+        yield f"  Needs a restart: {', '.join(reload.needs_restart)}"
+
+
+def _client_cells(client: _Client) -> tuple[str, ...]:
+    signing = client.message_authenticator
+    last = local_time(client.last_request.timestamp()) if client.last_request else "never"
+    return client.name, last, str(signing.with_it), str(signing.without), _habit(signing)
+
+
+def _habit(signing: _Signing) -> str:
+    """Say what a client is used to, and what follows from it for the configuration."""
+    if not signing.with_it and not signing.without:
+        return ""
+    if not signing.without:
+        return "always" if signing.required else "always: it can be required"
+    habit = "sometimes" if signing.with_it else "never"
+    return f"{habit}: dropped without" if signing.required else habit
 
 
 def _lookup_cells(directory: _Directory) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Owns `radius2fa serve`."""
 
-from radius2fa.cli.opening import UNAVAILABLE, fail, open_directory, open_settings, open_store, refuse_replies
+from radius2fa.cli.opening import CONFIG, UNAVAILABLE, fail, open_directory, open_settings, open_store, refuse_replies
 
 
 def serve() -> None:
@@ -11,7 +11,7 @@ def serve() -> None:
     from radius2fa.server.replies import UnusableReplies  # noqa: PLC0415 - as above
 
     try:
-        answer(settings, open_store(settings, by="server"), open_directory(settings))
+        answer(CONFIG.get(), settings, open_store(settings, by="server"), open_directory(settings))
     except UnusableReplies as wrong:
         refuse_replies(wrong)
     except ListenFailed as wrong:

@@ -5,17 +5,22 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radius2fa.cli.dossier import failures_in_words, temporary_described
-from radius2fa.cli.opening import open_settings, open_store
+from radius2fa.cli.opening import USAGE, fail, open_settings, open_store
 from radius2fa.cli.showing import Json, iso_time, local_time, print_json, print_section
 from radius2fa.cli.token_facts import PASSKEY, State, state
+from radius2fa.cli.watching import watch
+from radius2fa.login.ports import Unavailable
 from radius2fa.otp.token import Kind
+from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
+    from pathlib import Path
+
     from radius2fa.store.accounts import Account
     from radius2fa.store.engine import Store
     from radius2fa.store.watch import Blocked, Ends, OnLoan
@@ -100,15 +105,26 @@ class Status:
         return _KINDS[kind], *(str(self.tokens[kind, each] or "") for each in State)
 
 
-def status(*, as_json: Json = False) -> None:
+def status(
+    *,
+    as_json: Json = False,
+    again: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds, until Ctrl-C.")] = False,
+) -> None:
     """Show what is in force: bypasses, people and places kept out, codes, tokens; and how the last logins ended.
 
-    A server that is running here is asked how its directories do.
+    A server that is running here is asked how it does: its clients, threads, directories, and its last reload.
     """
     from radius2fa.cli.running import ask  # noqa: PLC0415 - heavy
 
+    if as_json and again:
+        fail(USAGE, "--watch is for people: leave --json out")
     settings = open_settings()
-    server = ask(settings.server.status_socket)
+    place = settings.server.status_socket
+    if again:
+        with closing(open_store(settings)) as store:
+            watch(lambda: _show_again(place, store))
+        return
+    server = ask(place)
     if not as_json:
         server.print()  # even if the database does not answer
     with closing(open_store(settings)) as store:
@@ -118,6 +134,18 @@ def status(*, as_json: Json = False) -> None:
     else:
         typer.echo()
         now.print()
+
+
+def _show_again(place: "Path | None", store: "Store") -> None:
+    """Show it all; also while the database does not answer."""
+    from radius2fa.cli.running import ask  # noqa: PLC0415 - heavy
+
+    ask(place).print()
+    typer.echo()
+    try:
+        status_of(store, time.time()).print()
+    except Unavailable as fault:
+        typer.echo(f"The {fault.backend} is unavailable: {printable(fault.cause)}")
 
 
 def status_of(store: "Store", when: float) -> Status:

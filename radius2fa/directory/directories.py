@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 from typing import Protocol, Self
 
 from radius2fa.config.model import Client, Settings
@@ -53,6 +55,7 @@ class Opened:
 
     section: Section
     directory: OneDirectory
+    made_of: object = field(default=None, repr=False)  # what it was made of, files too; None where that is not known
 
     @property
     def name(self) -> str:
@@ -85,13 +88,31 @@ class Directories:
             ValueError: naming the key that is wrong, and the directory, where there are several.
 
         """
+        return cls((), ()).renewed(settings, clock, wanted)
+
+    def renewed(self, settings: Settings, clock: Callable[[], float], wanted: Wanted = NOTHING_MORE) -> Self:
+        """Return those of another configuration, as `of` does. What would be made as it is here already is taken over.
+
+        That has its connections and what it remembers, then; who replaces this by the new one closes the others.
+
+        Raises:
+            ValueError: as `of`.
+
+        """
         opened = []
         for section in settings.directory:
             try:
-                opened.append(Opened(section, LdapDirectory(section, clock, wanted)))
+                opened.append(self._open(section, clock, wanted))
             except ValueError as wrong:
                 raise ValueError(f"{section.name}: {wrong}" if len(settings.directory) > 1 else str(wrong)) from wrong
-        return cls(opened, settings.client)
+        return type(self)(opened, settings.client)
+
+    def _open(self, section: Section, clock: Callable[[], float], wanted: Wanted) -> Opened:
+        made_of = (section, wanted, _files_of(section))
+        here = self._by_name.get(section.name)
+        if here is not None and here.made_of == made_of:
+            return here
+        return Opened(section, LdapDirectory(section, clock, wanted), made_of)
 
     @property
     def opened(self) -> tuple[Opened, ...]:
@@ -203,3 +224,15 @@ class Directories:
 
     def _of(self, each: Opened, cause: str) -> str:
         return f"{each.name}: {cause}" if len(self._opened) > 1 else cause
+
+
+def _files_of(section: Section) -> tuple[bytes, ...]:
+    """Return digests of the files that a section names: a renewed one may have the same name."""
+    return tuple(map(_digest, (section.ca_file, section.client_certificate, section.client_key)))
+
+
+def _digest(path: Path | None) -> bytes:
+    try:
+        return b"" if path is None else sha256(path.read_bytes()).digest()
+    except OSError:  # who has to read it says so
+        return b""

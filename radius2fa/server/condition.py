@@ -1,13 +1,18 @@
 """Owns what the running server tells of itself: the document that `radius2fa status` asks for."""
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from radius2fa import __version__
-from radius2fa.directory.figures import DirectoryFigures, Figured
+from radius2fa.config.differences import Values
+from radius2fa.config.model import Client
+from radius2fa.directory.figures import DirectoryFigures
 from radius2fa.directory.servers import ServerState
+from radius2fa.server.habits import Habit
+from radius2fa.server.reloaded import Reloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +27,93 @@ class Moment:
         return _iso(self.unix - self.monotonic + monotonic)
 
 
-def condition(started: float, directories: Iterable[Figured], now: Moment) -> dict[str, object]:
-    """Return it, fit for JSON. `started` is when the process began to serve, in Unix seconds.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the worker threads do: so many `busy` requests wait or are worked at, `waiting` of them wait for a thread.
 
-    Readers of other versions read this too: keys may come, and none may change its meaning.
+    `held` replies wait for their hour, without a thread.
+    """
+
+    threads: int
+    busy: int
+    waiting: int
+    held: int
+    backlog: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A client, what is seen of it, and how many of its unsigned requests got no answer."""
+
+    client: Client
+    habit: Habit | None
+    refused_unsigned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the server is doing. `started` is when the process began to serve, in Unix seconds."""
+
+    started: float
+    listeners: Sequence[tuple[str, int]]
+    work: Work
+    clients: Sequence[Asking]
+    drops: Mapping[tuple[str, str], int]
+    directories: Sequence[DirectoryFigures]
+    reloaded: Reloaded | None
+    master_keys: Sequence[str]
+    configuration: Values
+
+
+def condition(figures: Figures, now: Moment) -> dict[str, object]:
+    """Return it, fit for JSON.
+
+    Readers of other versions read this too: keys may come, and none may change its meaning. In the configuration,
+    digests stand in the place of secrets, made with the first of the master keys.
     """
     return {
         "version": __version__,
+        "python": platform.python_version(),
         "process": os.getpid(),
-        "started": _iso(started),
-        "directories": [_directory(each.figures(), now) for each in directories],
+        "started": _iso(figures.started),
+        "listeners": [{"address": address, "port": port} for address, port in figures.listeners],
+        "work": asdict(figures.work),
+        "clients": [_client(each) for each in figures.clients],
+        "drops": [
+            {"client": client or None, "cause": str(cause), "count": count}
+            for (cause, client), count in sorted(figures.drops.items())
+        ],
+        "directories": [_directory(each, now) for each in figures.directories],
+        "reload": _reload(figures.reloaded),
+        "master_keys": list(figures.master_keys),
+        "configuration": figures.configuration,
+    }
+
+
+def _client(asking: Asking) -> dict[str, object]:
+    """Describe a client and its habit: requests with and without Message-Authenticator, the latter also if refused."""
+    client, habit = asking.client, asking.habit
+    return {
+        "name": client.name,
+        "addresses": [str(each) for each in client.addresses],
+        "last_request": _iso(habit.last) if habit else None,
+        "message_authenticator": {
+            "required": client.require_message_authenticator,
+            "with": habit.signed if habit else 0,
+            "without": (habit.unsigned if habit else 0) + asking.refused_unsigned,
+        },
+    }
+
+
+def _reload(reloaded: Reloaded | None) -> dict[str, object] | None:
+    if reloaded is None:
+        return None
+    return {
+        "at": _iso(reloaded.when),
+        "result": "refused" if reloaded.faults else "taken",
+        "faults": list(reloaded.faults),
+        "changed": list(reloaded.changed),
+        "needs_restart": list(reloaded.waiting),
     }
 
 

@@ -21,6 +21,7 @@ _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; needs CAP_NET_ADMIN
 _RECEIVE_BUFFER = 8 << 20
 # Datagrams read before the reactor sees to its other duties, replies among them.
 _BATCH = 64
+_DRAINED = 4096  # those that a listener reads which is about to go
 
 
 class ListenFailed(Exception):  # noqa: N818 - it says what happened
@@ -98,7 +99,14 @@ class Listener:
 
     def doRead(self) -> None:  # noqa: N802 - Twisted's name
         """Read what has come, up to a batch."""
-        for _ in range(_BATCH):
+        self._read(_BATCH)
+
+    def drain(self) -> None:
+        """Read all that has come, before the end; but not for ever, while more is coming."""
+        self._read(_DRAINED)
+
+    def _read(self, most: int) -> None:
+        for _ in range(most):
             try:
                 octets, ancillary, _, address = self._socket.recvmsg(_MAX_DATAGRAM, _ANCILLARY)
             except BlockingIOError:

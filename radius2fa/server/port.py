@@ -2,23 +2,22 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from radius2fa.login.attempt import Accept, Challenge, ClientRules, Outcome, Reject
-from radius2fa.login.case import House
+from radius2fa.login.attempt import Accept, Challenge, Outcome, Reject
 from radius2fa.login.ports import Result, Unavailable
 from radius2fa.login.stages import Stopwatch
 from radius2fa.radius import attributes, credentials, reply
-from radius2fa.radius.clients import Clients
 from radius2fa.radius.duplicates import Duplicates, Held, Ticket
 from radius2fa.radius.packet import BadDatagram, Code, Request, decode
 from radius2fa.radius.reply import Reply, encode
-from radius2fa.server.answer import Answers, Arrival, decide, reply_to
+from radius2fa.server.answer import Arrival, decide, reply_to
 from radius2fa.server.drops import Drops, Silence
-from radius2fa.server.health import Health
+from radius2fa.server.habits import Habits
+from radius2fa.server.inforce import InForce
 from radius2fa.server.listener import Address, Ancillary, Listener, Source
 from radius2fa.server.login import Login, Observer
 from radius2fa.server.reactor import Reactor
@@ -26,28 +25,32 @@ from radius2fa.server.workers import GivenUp, Job, Workers
 from radius2fa.traced import traced
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long everybody waits, in seconds: a client for any answer, and a Reject and a Challenge for their hour.
+class _Term:
+    """The time of one InForce: how many requests are under way by it, and what to call when the last one has ended."""
 
-    A Reject leaves between `delay` and `delay + jitter` after its request came, so that its time tells no reason. A
-    Challenge leaves `challenge` after it: where the password alone is enough for some, theirs has been tried before.
-    """
+    __slots__ = ("_over", "_under_way", "in_force")
 
-    patience: float
-    delay: float
-    jitter: float
-    challenge: float = 0.0
+    def __init__(self, in_force: InForce) -> None:
+        self.in_force = in_force
+        self._under_way = 0
+        self._over: Callable[[], None] | None = None
 
-    def waits(self, outcome: Outcome) -> float:
-        """Return how long after its request an answer leaves at the earliest."""
-        match outcome:
-            case Accept():
-                return 0.0
-            case Challenge():
-                return self.challenge
-            case Reject():
-                return self.delay + self.jitter * secrets.randbelow(1000) / 1000
+    def enter(self) -> None:
+        self._under_way += 1
+
+    def leave(self) -> None:
+        self._under_way -= 1
+        self._look()
+
+    def end(self, over: Callable[[], None]) -> None:
+        """Begin no further request, and call `over` when none is under way."""
+        self._over = over
+        self._look()
+
+    def _look(self) -> None:
+        if self._over is not None and not self._under_way:
+            over, self._over = self._over, None
+            over()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ class _Exchange:
     source: Source
     arrival: Arrival
     arrived: float
+    term: _Term
+
+    @property
+    def in_force(self) -> InForce:
+        """What it began under."""
+        return self.term.in_force
 
 
 _RESULTS = {Accept: Result.ACCEPT, Challenge: Result.CHALLENGE, Reject: Result.REJECT}
@@ -70,28 +79,18 @@ class AccessPort:
 
     def __init__(
         self,
+        in_force: InForce,
         *,
-        clients: Clients,
-        rules: Mapping[str, ClientRules],
-        house: House,
-        answers: Answers,
-        patience: Patience,
         workers: Workers,
-        health: Health,
         reactor: Reactor,
         log: FilteringBoundLogger,
         observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`rules` holds the decision's view of each client, by name; `clock` is monotonic, `now` gives Unix seconds."""
-        self._clients = clients
-        self._rules = rules
-        self._house = house
-        self._answers = answers
-        self._patience = patience
+        """Go by `in_force` until another is taken; `clock` is monotonic, `now` gives Unix seconds."""
+        self._term = _Term(in_force)
         self._workers = workers
-        self._health = health
         self._reactor = reactor
         self._log = log
         self._observers = observers
@@ -99,6 +98,7 @@ class AccessPort:
         self._now = now
         self._duplicates = Duplicates()
         self.drops = Drops(log, clock)
+        self.habits = Habits()
         self._waiting = 0
 
     @property
@@ -106,10 +106,27 @@ class AccessPort:
         """Requests that are worked at, or whose Reject waits for its hour."""
         return self._workers.busy + self._waiting
 
+    @property
+    def held(self) -> int:
+        """Replies that wait for their hour."""
+        return self._waiting
+
+    def take(self, in_force: InForce, over: Callable[[], None]) -> None:
+        """Go by another from the next datagram on; call `over` when the last request from before has ended."""
+        before, term = self._term, _Term(in_force)
+        term.enter()  # for the one before: what both have is not over before that is
+
+        def ended() -> None:
+            over()
+            term.leave()
+
+        self._term = term
+        before.end(ended)
+
     def receive(self, listener: Listener, octets: bytes, address: Address, ancillary: Ancillary) -> None:
         """Take a datagram. Never raises: whatever happens here, the next datagram is read."""
         try:
-            client = self._clients.by_address(address[0])
+            client = self._term.in_force.clients.by_address(address[0])
             if client is None:  # before a single octet is parsed (RFC 2865 section 3)
                 self.drops.drop(Silence.UNKNOWN_CLIENT, "", octets, address[0])
                 return
@@ -124,6 +141,7 @@ class AccessPort:
 
     def _begin(self, request: Request, octets: bytes, listener: Listener, source: Source) -> None:
         client = request.client
+        self.habits.note(client.name, self._now(), signed=request.signed)
         arrived = self._clock()
         # The local address belongs to the socket's identity: a wildcard listener is one socket for several addresses.
         socket = f"{listener.fileno()} {source.local.hex()}"
@@ -137,18 +155,20 @@ class AccessPort:
             case Held.FULL:
                 self.drops.drop(Silence.OVERLOAD, client.name, octets, source.host)
             case Ticket():
+                term = self._term
+                deadline = arrived + term.in_force.patience.patience
                 watch = Stopwatch(self._clock, arrived)
-                arrival = Arrival(secrets.token_hex(8), self._now(), arrived + self._patience.patience, watch)
-                self._submit(_Exchange(request, begun, listener, source, arrival, arrived))
+                arrival = Arrival(secrets.token_hex(8), self._now(), deadline, watch)
+                self._submit(_Exchange(request, begun, listener, source, arrival, arrived, term))
 
     def _submit(self, exchange: _Exchange) -> None:
-        request, arrival = exchange.request, exchange.arrival
+        request, arrival, in_force = exchange.request, exchange.arrival, exchange.in_force
 
         def work() -> Outcome | None:
             if request.code is Code.STATUS_SERVER:
-                self._health.check(arrival.deadline)
+                in_force.health.check(arrival.deadline)
                 return None
-            return decide(request, self._rules[request.client.name], arrival, self._house)
+            return decide(request, in_force.rules[request.client.name], arrival, in_force.house)
 
         job = Job(
             client=request.client.name,
@@ -158,7 +178,9 @@ class AccessPort:
             done=lambda outcome: self._decided(exchange, outcome),
             failed=lambda fault: self._failed(exchange, fault),
         )
-        if not self._workers.submit(job):
+        if self._workers.submit(job):
+            exchange.term.enter()
+        else:
             self._duplicates.forget(exchange.ticket)
             self._drop(exchange, Silence.OVERLOAD)
 
@@ -167,21 +189,26 @@ class AccessPort:
         try:
             if outcome is None:
                 self._send(exchange, reply.status())
-                return
-            self._tell(exchange, outcome)
-            answer = reply_to(outcome, exchange.request.client.name, exchange.arrival, self._answers)
-            waits = exchange.arrived + self._patience.waits(outcome) - self._clock()
-            if waits <= 0:
+            else:
+                self._tell(exchange, outcome)
+                answer = reply_to(outcome, exchange.request.client.name, exchange.arrival, exchange.in_force.answers)
+                waits = exchange.arrived + exchange.in_force.patience.waits(outcome) - self._clock()
+                if waits > 0:
+                    self._waiting += 1
+                    self._reactor.callLater(waits, self._send_waiting, exchange, answer)
+                    return
                 self._send(exchange, answer)
-                return
-            self._waiting += 1
-            self._reactor.callLater(waits, self._send_waiting, exchange, answer)
         except Exception as bug:  # noqa: BLE001 - the outermost edge: a bug is silence
             self._failed(exchange, bug)
+        else:
+            exchange.term.leave()
 
     def _send_waiting(self, exchange: _Exchange, answer: Reply) -> None:
         self._waiting -= 1
-        self._send(exchange, answer)
+        try:
+            self._send(exchange, answer)
+        finally:
+            exchange.term.leave()
 
     def _send(self, exchange: _Exchange, answer: Reply) -> None:
         encoded = encode(answer, exchange.request, secrets.token_bytes)
@@ -202,6 +229,7 @@ class AccessPort:
                 self._drop(exchange, Silence.UNAVAILABLE, str(fault))
             case _:
                 self._drop(exchange, Silence.BUG, traced(fault))
+        exchange.term.leave()
 
     def _drop(self, exchange: _Exchange, cause: Silence, detail: str = "") -> None:
         request = exchange.request

@@ -2,8 +2,8 @@
 
 import gc
 import os
+import signal
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,22 @@ from twisted.logger import globalLogBeginner
 from radius2fa import __version__
 from radius2fa.config.model import Settings
 from radius2fa.directory.directories import Directories
-from radius2fa.directory.figures import Figured
 from radius2fa.server.condition import Moment, condition
 from radius2fa.server.localsocket import CannotListen
-from radius2fa.server.logs import log_changes, log_logins, open_log
+from radius2fa.server.logs import log_logins, open_log
 from radius2fa.server.notify import notify
 from radius2fa.server.reactor import Reactor
+from radius2fa.server.reload import Reload
 from radius2fa.server.service import Service
 from radius2fa.server.statusport import StatusPort
 from radius2fa.server.twistedlog import TwistedLog
 from radius2fa.store.engine import Store
 
 
-def serve(settings: Settings, store: Store, directory: Directories) -> None:
+def serve(path: Path, settings: Settings, store: Store, directory: Directories) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish what is in flight and return.
+
+    The settings are those of the file at the path; SIGHUP reads it again.
 
     Raises:
         ListenFailed: an address cannot be bound.
@@ -41,10 +43,9 @@ def serve(settings: Settings, store: Store, directory: Directories) -> None:
     loop: Any = reactor  # a module that becomes an object when a reactor is installed; it has no type
     service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=[log_logins(log)])
     globalLogBeginner.beginLoggingTo([TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
-    for each in directory.opened:
-        each.directory.observe(log_changes(log))
     service.start()
-    status = open_status(settings, [each.directory for each in directory.opened], loop, log)
+    reload = Reload(service, path, reactor=loop, log=log)
+    status = open_status(service, reload, loop, log)
 
     # All that start-up made is here to stay, and need not be looked through again and again.
     gc.collect()
@@ -52,6 +53,7 @@ def serve(settings: Settings, store: Store, directory: Directories) -> None:
     gc.enable()
 
     def ready() -> None:
+        signal.signal(signal.SIGHUP, lambda *_: loop.callFromThread(reload.ask))
         log.info("ready", version=__version__, listen=[f"{host} port {port}" for host, port in service.addresses])
         notify("READY=1", os.environ)
 
@@ -63,26 +65,24 @@ def serve(settings: Settings, store: Store, directory: Directories) -> None:
     loop.callWhenRunning(ready)  # not before SIGTERM is handled: who hears of it may stop the server at once
     loop.addSystemEventTrigger("before", "shutdown", stop)
     loop.run()
-    directory.close()
+    service.setup.directory.close()
     store.close()
     log.info(
         "stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.port.drops.counts.items()}
     )
 
 
-def open_status(
-    settings: Settings, directories: Sequence[Figured], reactor: Reactor, log: FilteringBoundLogger
-) -> StatusPort | None:
+def open_status(service: Service, reload: Reload, reactor: Reactor, log: FilteringBoundLogger) -> StatusPort | None:
     """Return what answers `radius2fa status`; None where that is switched off, or cannot be had, which the log tells.
 
     No login waits or fails because of it.
     """
-    path, started = settings.server.status_socket, time.time()
+    path, started = service.setup.settings.server.status_socket, time.time()
     if path is None:
         return None
 
     def document() -> dict[str, object]:
-        return condition(started, directories, Moment(time.time(), time.monotonic()))
+        return condition(service.figures(started, reload.last), Moment(time.time(), time.monotonic()))
 
     try:
         status = StatusPort(path, document, reactor, log)

@@ -16,7 +16,7 @@ from radius2fa.otp.token import Kind
 from radius2fa.otp.verify import Windows
 from radius2fa.radius.clients import Client
 from radius2fa.server.answer import Answers
-from radius2fa.server.port import Patience
+from radius2fa.server.patience import Patience
 from radius2fa.server.replies import UnusableReplies, replies
 from radius2fa.store.engine import Store
 

@@ -78,6 +78,16 @@ class Workers:
         """Jobs that wait or are worked at."""
         return self._busy
 
+    @property
+    def waiting(self) -> int:
+        """Those of them that wait for a thread."""
+        return len(self._urgent) + len(self._ordinary)
+
+    def limit(self, backlog: int, client_backlog: int) -> None:
+        """Take other limits; what is held beyond them is worked off all the same."""
+        self._backlog = backlog
+        self._client_backlog = client_backlog
+
     def submit(self, job: Job) -> bool:
         """Take a job; False: the backlog is full, drop it at once."""
         if self._busy >= self._backlog or self._held[job.client] >= self._client_backlog:

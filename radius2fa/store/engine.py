@@ -75,6 +75,27 @@ class Store:
         acts = Acts(self._database, self._pen, actor, why)
         return _built(self._database, self._keys, self._random, self._pen, acts, self._keep_seconds)
 
+    @property
+    def keys(self) -> KeyRing:
+        """The master keys that it seals and opens with."""
+        return self._keys
+
+    def renewed(self, keys: KeyRing, settings: Settings) -> "Store":
+        """Return this store with other master keys, and with what the settings say that needs no other connections.
+
+        It has no connections of its own; only the first store is to be closed.
+
+        Raises:
+            BadKeyFile: the tokens are sealed with a key that is not among them.
+            Unavailable: the database does not answer; it is asked only if the keys are other ones.
+
+        """
+        if keys.names == self._keys.names:
+            keys = self._keys
+        else:
+            _require_key(self._database.read(lambda connection: connection.execute(_A_SEED).scalar()), keys)
+        return _built(self._database, keys, self._random, self.acts, settings.keep_days * _DAY)
+
     def probe(self) -> None:
         """Ask the database for a transaction, as a login does: one that can only be read accepts nobody.
 

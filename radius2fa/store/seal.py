@@ -176,6 +176,16 @@ class KeyRing:
         """Return what a form holds to show that it came from a page of ours, for whoever has this token."""
         return hmac.digest(self._current.forms, token, "sha256")
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the keys, eight hex digits each; that of the current one first."""
+        return self._current.id.hex(), *(key.hex() for key in self._by_id if key != self._current.id)
+
+    def digest_of(self, name: str, purpose: bytes, data: bytes) -> bytes | None:
+        """Return what `derive` returned where the key of this name was the current one; None if that is not here."""
+        key = next((each for each in self._by_id.values() if each.id.hex() == name), None)
+        return None if key is None else hmac.digest(key.tags, _framed(purpose, data), "sha256")
+
     def derive(self, purpose: bytes, data: bytes) -> bytes:
         """Return 32 octets that only whoever has the master key can tell, other ones for each purpose and data."""
         return hmac.digest(self._current.tags, _framed(purpose, data), "sha256")

@@ -226,15 +226,73 @@ def test_the_running_server_is_shown_above_the_rest(desk: Helpdesk) -> None:
     with answering(desk.socket, json.dumps(ANSWER).encode()):
         shown = desk.says("status")
     first, _, rest = shown.partition("\n")
-    assert first == "The server is running: version 9.8.7, process 4711, since 2026-01-01 13:00:00 NZDT"
+    running = "The server is running: version 9.8.7, process 4711, since 2026-01-01 13:00:00 NZDT"
+    assert re.fullmatch(rf"{running} \(\d+ d( \d+ h)?\)", first)
     lookups, servers, others = (rest.index(each) for each in ("\nDirectory look-ups", "\nDirectory servers", "\nAs of"))
-    assert 0 == lookups < servers < others
+    assert 0 < lookups < servers < others
     assert line_with(shown, "Directory", "Driver", "From memory", "Asked for", "Remembered", "At most", "For")
     assert line_with(shown, "staff", "ldap3", "20", "5", "3", "10000", "60 s")
     assert line_with(shown, "guests", "libldap", "0", "7", "0", "10000", "0.5 s")
     assert line_with(shown, "staff", "ldaps://one.example.org", "well", "2026-01-01 13:00:00 NZDT")
     failed = ("staff", "ldaps://two.example.org", "failed", "2026-01-01 13:01:00 NZDT", r"connection refused\x1b[2J")
     assert line_with(shown, *failed)
+
+
+WORKING = ANSWER | {
+    "python": "3.13.1",
+    "listeners": [{"address": "0.0.0.0", "port": 1812}, {"address": "::", "port": 1812}],
+    "work": {"threads": 16, "busy": 21, "waiting": 5, "held": 3, "backlog": 1024},
+    "clients": [
+        {
+            "name": name,
+            "addresses": ["192.0.2.1/32"],
+            "last_request": last,
+            "message_authenticator": {"required": required, "with": signed, "without": unsigned},
+        }
+        for name, last, required, signed, unsigned in (
+            ("asa", "2026-01-01T00:02:00+00:00", True, 12, 0),
+            ("old", "2026-01-01T00:03:00+00:00", False, 0, 7),
+            ("mixed", "2026-01-01T00:03:00+00:00", False, 2, 7),
+            ("ready", "2026-01-01T00:03:00+00:00", False, 9, 0),
+            ("refused", None, True, 0, 4),
+            ("quiet", None, True, 0, 0),
+        )
+    ],
+    "drops": [{"client": None, "cause": "unknown-client", "count": 8}],
+}
+
+
+@pytest.mark.usefixtures("in_auckland")
+def test_what_the_server_is_doing_is_shown(desk: Helpdesk) -> None:
+    with answering(desk.socket, json.dumps(WORKING).encode()):
+        shown = desk.says("status")
+    assert shown.startswith("The server is running: version 9.8.7 on Python 3.13.1, process 4711, since 2026-01-01 ")
+    lines = shown.splitlines()
+    assert lines[1:3] == [
+        "Listening on 0.0.0.0 port 1812, :: port 1812",
+        "Threads at work 16 of 16, requests waiting 5 (at most 1024 in all), answers that wait for their hour 3",
+    ]
+    assert line_with(shown, "asa", "2026-01-01 13:02:00 NZDT", "12", "0", "always")
+    assert line_with(shown, "old", "2026-01-01 13:03:00 NZDT", "0", "7", "never")
+    assert line_with(shown, "mixed", "2026-01-01 13:03:00 NZDT", "2", "7", "sometimes")
+    assert line_with(shown, "ready", "2026-01-01 13:03:00 NZDT", "9", "0", "always: it can be required")
+    assert line_with(shown, "refused", "never", "0", "4", "never: dropped without")
+    assert line_with(shown, "quiet", "never", "0", "0")
+    assert line_with(shown, "(unknown)", "unknown-client", "8")
+
+
+@pytest.mark.usefixtures("in_auckland")
+def test_how_the_last_reload_ended_is_shown(desk: Helpdesk) -> None:
+    reload = {"at": "2026-01-01T01:00:00+00:00", "result": "refused", "faults": ["a.toml:3: no\x1b[2J"]}
+    with answering(desk.socket, json.dumps(WORKING | {"reload": reload}).encode()):
+        shown = desk.says("status")
+    when = "Last reload 2026-01-01 14:00:00 NZDT"
+    assert f"\n{when}: refused, the earlier configuration stays in force\n  a.toml:3: no\\x1b[2J\n" in shown
+    reload |= {"result": "taken", "faults": [], "changed": ["client.vpn.secret"], "needs_restart": ["log.level"]}
+    desk.socket.unlink()
+    with answering(desk.socket, json.dumps(WORKING | {"reload": reload}).encode()):
+        shown = desk.says("status")
+    assert f"\n{when}: taken; changed: client.vpn.secret\n  Needs a restart: log.level\n" in shown
 
 
 def test_programs_get_the_servers_answer_as_it_came(desk: Helpdesk) -> None:

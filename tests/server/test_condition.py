@@ -1,29 +1,57 @@
 import os
+import platform
+from collections.abc import Sequence
+from typing import Any
 
 from radius2fa import __version__
 from radius2fa.directory.figures import DirectoryFigures, LookupFigures
 from radius2fa.directory.servers import ServerState
-from radius2fa.server.condition import Moment, condition
+from radius2fa.server.condition import Asking, Figures, Moment, Work, condition
+from radius2fa.server.habits import Habit
+from radius2fa.server.reloaded import Reloaded
+from tests.server.configured import a_client
 
 
-class Directory:
-    def __init__(self, name: str, driver: str, numbers: tuple[int, int, int], *servers: ServerState) -> None:
-        remembered, hits, misses = numbers
-        lookups = LookupFigures(remembered, 10_000, 60.0, hits, misses)
-        self._figures = DirectoryFigures(name, driver, lookups, servers)
+def directory(name: str, driver: str, numbers: tuple[int, int, int], *servers: ServerState) -> DirectoryFigures:
+    remembered, hits, misses = numbers
+    return DirectoryFigures(name, driver, LookupFigures(remembered, 10_000, 60.0, hits, misses), servers)
 
-    def figures(self) -> DirectoryFigures:
-        return self._figures
+
+def figures(**changed: Any) -> Figures:
+    """Figures of a server that has done nothing yet."""
+    nothing: dict[str, Sequence[Any]] = dict.fromkeys(("listeners", "clients", "directories", "master_keys"), ())
+    return Figures(
+        **{
+            "started": 1767225600.0,
+            "work": Work(16, 0, 0, 0, 1024),
+            "drops": {},
+            "reloaded": None,
+            "configuration": {},
+            **nothing,
+            **changed,
+        }
+    )
+
+
+NOW = Moment(unix=1767225700.0, monotonic=600.0)
 
 
 def test_the_condition_tells_the_process_and_each_directory_in_order() -> None:
     one = ServerState("ldaps://one", well=True, cause="", since=500.0)
     two = ServerState("ldaps://two", well=False, cause="connection refused", since=590.5)
-    directories = [Directory("staff", "ldap3", (1, 2, 3), one, two), Directory("guests", "libldap", (4, 5, 6))]
-    told = condition(1767225600.0, directories, Moment(unix=1767225700.0, monotonic=600.0))
+    directories = [directory("staff", "ldap3", (1, 2, 3), one, two), directory("guests", "libldap", (4, 5, 6))]
+    told = condition(figures(directories=directories), NOW)
     assert told == {
         "version": __version__,
+        "python": platform.python_version(),
         "process": os.getpid(),
+        "listeners": [],
+        "work": {"threads": 16, "busy": 0, "waiting": 0, "held": 0, "backlog": 1024},
+        "clients": [],
+        "drops": [],
+        "reload": None,
+        "master_keys": [],
+        "configuration": {},
         "started": "2026-01-01T00:00:00+00:00",  # date -u -d @1767225600
         "directories": [
             {
@@ -48,3 +76,41 @@ def test_the_condition_tells_the_process_and_each_directory_in_order() -> None:
             },
         ],
     }
+
+
+def test_the_condition_tells_what_clients_are_used_to() -> None:
+    strict = a_client(name="strict", addresses=["192.0.2.0/24", "2001:db8::1"])
+    lax = a_client(name="lax", require_message_authenticator=False)
+    asking = [Asking(strict, Habit(1767225660.0, signed=3, unsigned=0), 2), Asking(lax, None, 0)]
+    told = condition(figures(clients=asking, drops={("unknown-client", ""): 4, ("overload", "lax"): 1}), NOW)
+    assert told["clients"] == [
+        {
+            "name": "strict",
+            "addresses": ["192.0.2.0/24", "2001:db8::1/128"],
+            "last_request": "2026-01-01T00:01:00+00:00",
+            "message_authenticator": {"required": True, "with": 3, "without": 2},
+        },
+        {
+            "name": "lax",
+            "addresses": ["192.0.2.1/32"],
+            "last_request": None,
+            "message_authenticator": {"required": False, "with": 0, "without": 0},
+        },
+    ]
+    assert told["drops"] == [
+        {"client": "lax", "cause": "overload", "count": 1},
+        {"client": None, "cause": "unknown-client", "count": 4},
+    ]
+
+
+def test_the_condition_tells_how_the_last_reload_ended() -> None:
+    taken = Reloaded(1767225660.0, (), ("server.backlog",), ("log.level",))
+    assert condition(figures(reloaded=taken), NOW)["reload"] == {
+        "at": "2026-01-01T00:01:00+00:00",
+        "result": "taken",
+        "faults": [],
+        "changed": ["server.backlog"],
+        "needs_restart": ["log.level"],
+    }
+    told: Any = condition(figures(reloaded=Reloaded(1767225660.0, ("it is no TOML",))), NOW)["reload"]
+    assert (told["result"], told["faults"]) == ("refused", ["it is no TOML"])

@@ -26,10 +26,12 @@ from radius2fa.radius.clients import Client, Clients
 from radius2fa.radius.dictionary import Dictionary
 from radius2fa.server.answer import Answers
 from radius2fa.server.health import Health
+from radius2fa.server.inforce import InForce
 from radius2fa.server.listener import Address, Ancillary, Source
 from radius2fa.server.login import Login
 from radius2fa.server.logs import open_log
-from radius2fa.server.port import AccessPort, Patience
+from radius2fa.server.patience import Patience
+from radius2fa.server.port import AccessPort
 from radius2fa.server.workers import Workers
 from tests.fakes.directory import FakeDirectory, ForAnyClient
 from tests.fakes.ledger import FakeLedger
@@ -93,7 +95,7 @@ class Desk:
             1, backlog=backlog, client_backlog=backlog, clock=self.clock, deliver=self.reactor.callFromThread
         )
         self.workers.start()
-        self.port = AccessPort(
+        self.in_force = InForce(
             clients=Clients(
                 [
                     Client("vpn", (ip_network("192.0.2.0/24"),), SECRET),
@@ -117,8 +119,11 @@ class Desk:
             ),
             answers=Answers({"vpn": Texts("Code, please:", "No."), "wiki": Texts("Kod:", "Nie.")}, send_class),
             patience=Patience(4.0, 1.0, 0.25),
-            workers=self.workers,
             health=Health((self.probe,), self.clock),
+        )
+        self.port = AccessPort(
+            self.in_force,
+            workers=self.workers,
             reactor=self.reactor,
             log=open_log(Log(format="json"), self.stream),
             observers=[self.logins.append],
@@ -132,6 +137,13 @@ class Desk:
 
     def send(self, octets: bytes, *, host: str = "192.0.2.1", port: int = 40000) -> None:
         self.port.receive(self.wire, octets, (host, port), [(0, 8, b"local")])  # type: ignore[arg-type]
+
+    def take(self, **changed: Any) -> list[None]:
+        """Let another InForce be taken; the list has an item when the one before is over."""
+        over: list[None] = []
+        self.in_force = replace(self.in_force, **changed)
+        self.port.take(self.in_force, lambda: over.append(None))
+        return over
 
     def work(self) -> None:
         """Let all jobs come back from their thread."""
@@ -169,7 +181,7 @@ def test_an_accept_leaves_at_once_with_the_policys_attributes(desk: Desk) -> Non
 
 
 def test_a_challenge_waits_for_its_hour_where_some_need_no_code(desk: Desk) -> None:
-    desk.port._patience = Patience(4.0, 1.0, 0.25, challenge=0.15)
+    desk.take(patience=Patience(4.0, 1.0, 0.25, challenge=0.15))
     asked = access_request(b"mallory", GOOD)
     desk.login(asked)
     assert (desk.workers.busy, desk.port.under_way) == (0, 1)
@@ -342,7 +354,7 @@ def test_a_bug_is_silence_told_without_what_was_typed(desk: Desk) -> None:
 
         find = desk.directory.find  # type: ignore[assignment]
 
-    desk.port._house = replace(desk.port._house, directory=ForAnyClient(Buggy()))
+    desk.take(house=replace(desk.in_force.house, directory=ForAnyClient(Buggy())))
     desk.login(access_request(b"alice", GOOD))
     assert desk.wire.sent == []
     assert desk.drops == {("internal-error", "vpn"): 1}
@@ -369,7 +381,7 @@ def test_a_bug_on_the_way_in_costs_one_datagram(desk: Desk) -> None:
 
 def test_a_request_that_waited_too_long_is_given_up(desk: Desk) -> None:
     # The thread looks at the clock when it takes the job up: an arrival that far back is late at once.
-    desk.port._patience = Patience(-1.0, 1.0, 0.25)
+    desk.take(patience=Patience(-1.0, 1.0, 0.25))
     desk.login(access_request(b"alice", GOOD))
     assert desk.drops == {("waited-too-long", "vpn"): 1}
     assert desk.ledger.records == []
@@ -395,7 +407,7 @@ def test_attributes_that_find_no_room_give_way_and_are_named(desk: Desk) -> None
     desk.login(asked)
     assert check_reply(desk.wire.sent[0][0], asked).code == ACCEPT
     # The most that is answered leaves 255 octets: State, Session-Timeout and Prompt take 46, the question takes 252.
-    desk.port._answers = Answers({"vpn": Texts("?" * 250, "No.")})
+    desk.take(answers=Answers({"vpn": Texts("?" * 250, "No.")}))
     full = access_request(b"alice", b"secret", *[(33, bytes(251))] * 15, (33, bytes(6)), identifier=8)
     desk.login(full)
     answer = check_reply(desk.wire.sent[1][0], full)
@@ -421,3 +433,72 @@ def test_whoever_watches_is_told_of_each_login_without_its_secrets(desk: Desk) -
     assert (accepted.when, accepted.milliseconds) == (NOW, 0.0)
     assert (challenged.result, challenged.reason) == (Result.CHALLENGE, Reason.CODE_ALREADY_USED)
     assert "secret" not in repr(desk.logins)
+
+
+def test_what_is_taken_counts_from_the_next_datagram_on(desk: Desk) -> None:
+    desk.login(access_request(b"alice", GOOD))
+    other = [Client("vpn", (ip_network("192.0.2.0/24"),), b"another secret")]
+    assert desk.take(clients=Clients(other)) == [None]
+    desk.send(access_request(b"alice", GOOD, identifier=1).octets)
+    assert desk.drops == {("wrong-message-authenticator", "vpn"): 1}
+    asked = access_request(b"alice", GOOD, identifier=2, secret=b"another secret")
+    desk.login(asked)
+    assert len(desk.wire.sent) == 2
+
+
+def test_a_request_keeps_to_what_it_began_under(desk: Desk) -> None:
+    asked = access_request(b"mallory", GOOD, (24, b"0" * 32))
+    desk.send(asked.octets)
+    texts = {"vpn": Texts("Code:", "Other words."), "wiki": Texts("Kod:", "Nie.")}
+    over = desk.take(answers=Answers(texts), patience=Patience(4.0, 3.0, 0.0))
+    desk.work()
+    assert over == []
+    desk.reactor.advance(1.25)
+    assert over == [None]
+    ((octets, _),) = desk.wire.sent
+    assert check_reply(octets, asked).one(18) == b"No."
+
+
+def test_what_several_had_in_common_is_not_over_before_the_first_of_them(desk: Desk) -> None:
+    desk.send(access_request(b"mallory", GOOD, (24, b"0" * 32)).octets)
+    first, second = desk.take(), desk.take()
+    desk.work()
+    assert (first, second) == ([], [])
+    desk.reactor.advance(1.25)
+    assert (first, second) == ([None], [None])
+
+
+def test_a_request_that_fails_is_over_too(desk: Desk) -> None:
+    desk.directory.down = True
+    desk.send(access_request(b"alice", GOOD).octets)
+    over = desk.take()
+    desk.work()
+    assert desk.drops == {("backend-unavailable", "vpn"): 1}
+    assert over == [None]
+
+
+def test_a_repetition_gets_the_same_octets_after_another_was_taken(desk: Desk) -> None:
+    asked = access_request(b"alice", GOOD)
+    desk.login(asked)
+    desk.take(answers=Answers({}))
+    desk.send(asked.octets)
+    (first, _), (again, _) = desk.wire.sent
+    assert again == first
+
+
+def test_the_habit_of_each_client_is_noted(desk: Desk) -> None:
+    desk.take(
+        clients=Clients(
+            [
+                Client("vpn", (ip_network("192.0.2.0/24"),), SECRET, require_message_authenticator=False),
+                Client("wiki", (ip_network("198.51.100.1/32"),), SECRET),
+            ]
+        )
+    )
+    desk.login(access_request(b"alice", GOOD))
+    desk.reactor.advance(10)
+    desk.login(access_request(b"alice", GOOD, identifier=1, signed=False))
+    habit = desk.port.habits.of("vpn")
+    assert habit is not None
+    assert (habit.last, habit.signed, habit.unsigned) == (NOW + 10, 1, 1)
+    assert desk.port.habits.of("wiki") is None
