@@ -12,7 +12,23 @@ from typing import Annotated
 import typer
 
 from radius2fa import __version__
-from radius2fa.cli import check, db, demo, explain, init, policy, portal, serve, status, token, unblocking, user
+from radius2fa.cli import (
+    backup,
+    check,
+    db,
+    demo,
+    explain,
+    exporting,
+    init,
+    policy,
+    portal,
+    restoring,
+    serve,
+    status,
+    token,
+    unblocking,
+    user,
+)
 from radius2fa.cli.opening import CONFIG, SOFTWARE, UNAVAILABLE, USAGE
 from radius2fa.config.places import CONFIG_ENVIRONMENT, CONFIG_FILE
 from radius2fa.login.ports import Unavailable
@@ -32,6 +48,9 @@ app.command()(portal.portal)
 app.command()(status.status)
 app.command()(explain.explain)
 app.command()(unblocking.unblock)
+app.command()(backup.backup)
+app.command()(restoring.restore)
+app.command()(exporting.export)
 app.add_typer(policy.app, name="policy")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")

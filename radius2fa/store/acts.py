@@ -36,6 +36,8 @@ class Deed(StrEnum):
     INVITATION_REVOKED = "invitation-revoked"
     LOGIN_CODE = "login-code-made"
     SESSIONS_ENDED = "sessions-ended"
+    BACKED_UP = "backup-made"
+    RESTORED = "backup-restored"
 
 
 @dataclass(frozen=True, slots=True)

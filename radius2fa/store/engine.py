@@ -11,9 +11,10 @@ from sqlalchemy.exc import ArgumentError
 from radius2fa.config.model import Store as Settings
 from radius2fa.store import places
 from radius2fa.store.accounts import Accounts
-from radius2fa.store.acts import Acts
+from radius2fa.store.acts import Acts, Deed
 from radius2fa.store.codes import WITH_AN_END, Codes
 from radius2fa.store.database import Database
+from radius2fa.store.journal import storable
 from radius2fa.store.ledger import Ledger
 from radius2fa.store.passkeys import Passkeys
 from radius2fa.store.records import Records
@@ -76,6 +77,10 @@ class Store:
 
         """
         self._database.write(lambda connection: connection.execute(_REVISION).all())
+
+    def note(self, what: Deed, when: float, detail: str) -> None:
+        """Write an act down that changes no row: done at `when` (Unix seconds). Raises Unavailable."""
+        self._database.write(lambda connection: self.acts.write(connection, what, when, detail=storable(detail)))
 
     def sweep(self, when: float) -> None:
         """Delete what is over at `when` (Unix seconds).
