@@ -20,6 +20,7 @@ from radius2fa.cli import (
     explain,
     exporting,
     init,
+    key,
     policy,
     portal,
     restoring,
@@ -55,6 +56,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")
 app.add_typer(db.app, name="db")
+app.add_typer(key.app, name="key")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - the signature of an option's callback

@@ -18,6 +18,7 @@ from radius2fa.store.journal import storable
 from radius2fa.store.ledger import Ledger
 from radius2fa.store.passkeys import Passkeys
 from radius2fa.store.records import Records
+from radius2fa.store.rotation import Rotation
 from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, place, session, token
 from radius2fa.store.seal import BadKeyFile, KeyRing, Random
 from radius2fa.store.sessions import Sessions
@@ -57,6 +58,7 @@ class Store:
     acts: Acts
     watch: Watch
     records: Records
+    rotation: Rotation
     _database: Database
     _keys: KeyRing
     _random: Random
@@ -149,6 +151,7 @@ def _built(database: Database, keys: KeyRing, random: Random, acts: Acts, keep_s
         acts,
         Watch(database, acts),
         Records(database),
+        Rotation(database, keys, random),
         database,
         keys,
         random,

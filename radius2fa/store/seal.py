@@ -179,6 +179,11 @@ class KeyRing:
         """Return 32 octets that only whoever has the master key can tell, other ones for each purpose and data."""
         return hmac.digest(self._current.tags, _framed(purpose, data), "sha256")
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the keys, each eight hex digits, in their order: the first one seals."""
+        return tuple(key.id.hex() for key in self._by_id.values())
+
     def file_key(self, salt: bytes) -> tuple[str, bytes]:
         """Return the name of the current key, and the key of a file (`sealedfile`) that it and a salt seal."""
         return self._current.id.hex(), _of_file(self._current, salt)
