@@ -57,7 +57,7 @@ def check(
         fail(USAGE, "--diff looks at all of the configuration, and asks the running server: give it alone")
     path = CONFIG.get()
     reading = read(path, now=time.time())
-    checks = list(_of_configuration(path, reading))
+    checks = list(of_configuration(path, reading))
     if user is not None and reading.settings and exit_code(one.verdict for one in checks) == 0:
         _person(reading.settings, user, client, as_json=as_json)
     if diff and reading.settings and exit_code(one.verdict for one in checks) == 0:
@@ -75,7 +75,8 @@ def exit_code(verdicts: "Iterable[Verdict]") -> int:
     return MISCONFIGURED if Verdict.FAULT in found else UNAVAILABLE if Verdict.UNAVAILABLE in found else 0
 
 
-def _of_configuration(path: Path, reading: "Reading") -> "Iterator[Check]":
+def of_configuration(path: Path, reading: "Reading") -> "Iterator[Check]":
+    """Yield what was found out about a configuration by itself."""
     from radius2fa.config.load import located  # noqa: PLC0415 - heavy
     from radius2fa.server.replies import replies  # noqa: PLC0415 - heavy
 

@@ -12,7 +12,25 @@ from typing import Annotated
 import typer
 
 from radius2fa import __version__
-from radius2fa.cli import audit, check, db, demo, explain, init, policy, portal, serve, status, token, unblocking, user
+from radius2fa.cli import (
+    audit,
+    backup,
+    check,
+    db,
+    demo,
+    explain,
+    exporting,
+    init,
+    key,
+    policy,
+    portal,
+    restoring,
+    serve,
+    status,
+    token,
+    unblocking,
+    user,
+)
 from radius2fa.cli.opening import CONFIG, SOFTWARE, UNAVAILABLE, USAGE
 from radius2fa.config.places import CONFIG_ENVIRONMENT, CONFIG_FILE
 from radius2fa.login.ports import Unavailable
@@ -32,11 +50,15 @@ app.command()(portal.portal)
 app.command()(status.status)
 app.command()(explain.explain)
 app.command()(unblocking.unblock)
+app.command()(backup.backup)
+app.command()(restoring.restore)
+app.command()(exporting.export)
 app.add_typer(policy.app, name="policy")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
+app.add_typer(key.app, name="key")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - the signature of an option's callback

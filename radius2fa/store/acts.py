@@ -38,6 +38,11 @@ class Deed(StrEnum):
     INVITATION_REVOKED = "invitation-revoked"
     LOGIN_CODE = "login-code-made"
     SESSIONS_ENDED = "sessions-ended"
+    BACKED_UP = "backup-made"
+    RESTORED = "backup-restored"
+    KEY_ADDED = "key-added"
+    KEY_ROTATED = "key-rotated"
+    KEY_REMOVED = "key-removed"
 
 
 @dataclass(frozen=True, slots=True)

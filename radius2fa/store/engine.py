@@ -11,15 +11,17 @@ from sqlalchemy.exc import ArgumentError
 from radius2fa.config.model import Store as Settings
 from radius2fa.store import places
 from radius2fa.store.accounts import Accounts
-from radius2fa.store.acts import Acts
+from radius2fa.store.acts import Acts, Deed
 from radius2fa.store.codes import WITH_AN_END, Codes
 from radius2fa.store.database import Database
+from radius2fa.store.journal import storable
 from radius2fa.store.ledger import Ledger
 from radius2fa.store.links import Book
 from radius2fa.store.passkeys import Passkeys
 from radius2fa.store.pen import Pen
 from radius2fa.store.records import Records
 from radius2fa.store.retention import remove_older
+from radius2fa.store.rotation import Rotation
 from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, place, session, token
 from radius2fa.store.seal import BadKeyFile, KeyRing, Random
 from radius2fa.store.sessions import Sessions
@@ -61,6 +63,7 @@ class Store:
     watch: Watch
     records: Records
     audit: Audit
+    rotation: Rotation
     _database: Database
     _keys: KeyRing
     _random: Random
@@ -94,7 +97,8 @@ class Store:
             keys = self._keys
         else:
             _require_key(self._database.read(lambda connection: connection.execute(_A_SEED).scalar()), keys)
-        return _built(self._database, keys, self._random, self.acts, settings.keep_days * _DAY)
+            self._pen.renew(keys)
+        return _built(self._database, keys, self._random, self._pen, self.acts, settings.keep_days * _DAY)
 
     def probe(self) -> None:
         """Ask the database for a transaction, as a login does: one that can only be read accepts nobody.
@@ -104,6 +108,10 @@ class Store:
 
         """
         self._database.write(lambda connection: connection.execute(_REVISION).all())
+
+    def note(self, what: Deed, when: float, detail: str) -> None:
+        """Write an act down that changes no row: done at `when` (Unix seconds). Raises Unavailable."""
+        self._database.write(lambda connection: self.acts.write(connection, what, when, detail=storable(detail)))
 
     def sweep(self, when: float) -> None:
         """Delete what is over at `when` (Unix seconds).
@@ -179,6 +187,7 @@ def _built(  # noqa: PLR0917 - each of another type
         Watch(database, acts),
         Records(database),
         Audit(database, keys),
+        Rotation(database, keys, random),
         database,
         keys,
         random,

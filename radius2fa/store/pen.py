@@ -60,6 +60,10 @@ class Pen:
         self._keys = keys
         self._writer = f"{node}/{role}"
 
+    def renew(self, keys: KeyRing) -> None:
+        """Make the hashes of what is written from now on with the first of these keys."""
+        self._keys = keys
+
     def begin(self, connection: Connection) -> None:
         """Begin a transaction with an empty sheet."""
         connection.info[_LINES] = list[Line]()

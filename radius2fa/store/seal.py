@@ -203,6 +203,15 @@ class KeyRing:
         """
         return hmac.compare_digest(_linked(self._key_of(blob), before, line), blob)
 
+    def file_key(self, salt: bytes) -> tuple[str, bytes]:
+        """Return the name of the current key, and the key of a file (`sealedfile`) that it and a salt seal."""
+        return self._current.id.hex(), _of_file(self._current, salt)
+
+    def file_key_of(self, name: str, salt: bytes) -> bytes | None:
+        """Return the key of a file that is sealed with the key of this name and a salt; None if that is not here."""
+        key = next((each for each in self._by_id.values() if each.id.hex() == name), None)
+        return None if key is None else _of_file(key, salt)
+
     def _key_of(self, blob: bytes) -> _Key:
         if blob[:1] != _VERSION:
             raise SealBroken("a sealed value has a form that this version does not know")
@@ -259,6 +268,10 @@ def _of_state(key: _Key, state: bytes) -> AESGCM:
 
 def _of_session(key: _Key, token: bytes) -> AESGCM:
     return AESGCM(_hkdf(key.master, token, b"radius2fa session"))
+
+
+def _of_file(key: _Key, salt: bytes) -> bytes:
+    return _hkdf(key.master, salt, b"radius2fa file")
 
 
 def _hkdf(master: bytes, salt: bytes | None, purpose: bytes) -> bytes:

@@ -36,11 +36,33 @@ def upgrade(settings: Settings, progress: Progress) -> None:
 
     """
     with translated():
-        engine = _engine(settings)
+        engine = writing_engine(settings)
         try:
             _patiently(lambda: _in_one_transaction(engine, progress))
         finally:
             engine.dispose()
+
+
+def older_revision(settings: Settings) -> str | None:
+    """Return the revision of the tables, if an upgrade would change them; None where there are none, or none older.
+
+    Raises:
+        BadUrl, SchemaTooNew, Unavailable: as `upgrade` does.
+
+    """
+    url = address(settings)
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        return None
+    with translated():
+        engine = writing_engine(settings)
+        try:
+            with engine.connect() as connection:
+                revision = revision_of(connection)
+        finally:
+            engine.dispose()
+    if revision is not None and revision not in REVISIONS:
+        require_head(revision)
+    return None if revision == REVISIONS[-1] else revision
 
 
 def _patiently(run: Callable[[], None]) -> None:
@@ -58,9 +80,17 @@ def _patiently(run: Callable[[], None]) -> None:
 
 def _in_one_transaction(engine: Engine, progress: Progress) -> None:
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+        be_alone(connection)
         _upgrade(connection, progress)
+
+
+def be_alone(connection: Connection) -> None:
+    """Wait until no other node changes the shape of the tables, and let none do so in this transaction.
+
+    On SQLite, the transaction of a `writing_engine` is alone from its beginning.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
 
 
 def _upgrade(connection: Connection, progress: Progress) -> None:
@@ -72,14 +102,26 @@ def _upgrade(connection: Connection, progress: Progress) -> None:
         require_head(revision)
         return
     done = iter(range(1, len(steps) + 1))
+    migrate(connection, "head", lambda name: progress(name, next(done), len(steps)))
+
+
+def migrate(connection: Connection, revision: str, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Bring the tables of a connection up to a revision, in its transaction; tell the name of each step done."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
-    config.attributes["on_version_apply"] = lambda *, step, **_: progress(step.up_revision.doc, next(done), len(steps))
-    command.upgrade(config, "head")
+    config.attributes["on_version_apply"] = lambda *, step, **_: tell(step.up_revision.doc)
+    command.upgrade(config, revision)
 
 
-def _engine(settings: Settings) -> Engine:
+def writing_engine(settings: Settings) -> Engine:
+    """Return an engine for long transactions on the tables as a whole; a SQLite file is made if there is none.
+
+    Raises:
+        BadUrl: the URL names no database that this program can use.
+        Unavailable: the file cannot be made.
+
+    """
     url = address(settings)
     if url.get_backend_name() == "postgresql":
         from radius2fa.store.postgresql import migration_engine  # noqa: PLC0415 - needs an extra

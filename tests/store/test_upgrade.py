@@ -22,7 +22,7 @@ from radius2fa.store.accounts import Account
 from radius2fa.store.acts import Act, Deed
 from radius2fa.store.engine import SchemaTooNew, SchemaTooOld, address
 from radius2fa.store.seal import KeyRing
-from radius2fa.store.upgrade import _engine, upgrade
+from radius2fa.store.upgrade import upgrade, writing_engine
 from tests.servers.postgres import Postgres
 from tests.store.opening import opened, postgres_settings, query, quiet, standing
 
@@ -104,7 +104,7 @@ def test_an_upgrade_of_nothing_gives_exactly_the_schema(empty: Settings) -> None
 
 def as_of_the_first_revision(settings: Settings) -> Engine:
     """Return an engine on a database that the program of revision 0001 made and filled."""
-    engine = _engine(settings)
+    engine = writing_engine(settings)
     with engine.begin() as connection:
         fill(connection, "0001", FILLING)
     return engine
