@@ -52,7 +52,8 @@ def serve(settings: Settings, store: Store, directory: Directories) -> None:
     gc.enable()
 
     def ready() -> None:
-        log.info("ready", version=__version__, listen=[f"{host} port {port}" for host, port in service.addresses])
+        more = {"accounting": _shown(service.accounting_addresses)} if service.accounting_addresses else {}
+        log.info("ready", version=__version__, listen=_shown(service.addresses), **more)
         notify("READY=1", os.environ)
 
     def stop() -> Deferred[None]:
@@ -68,6 +69,10 @@ def serve(settings: Settings, store: Store, directory: Directories) -> None:
     log.info(
         "stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.port.drops.counts.items()}
     )
+
+
+def _shown(addresses: Sequence[tuple[str, int]]) -> list[str]:
+    return [f"{host} port {port}" for host, port in addresses]
 
 
 def open_status(

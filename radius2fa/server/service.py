@@ -10,6 +10,7 @@ from radius2fa.config.model import Settings
 from radius2fa.directory.directories import Directories
 from radius2fa.login.ports import Unavailable
 from radius2fa.radius.clients import Clients
+from radius2fa.server.accountingport import AccountingPort
 from radius2fa.server.health import Health
 from radius2fa.server.listener import Listener
 from radius2fa.server.login import Observer
@@ -58,8 +59,9 @@ class Service:
             clock=time.monotonic,
             deliver=reactor.callFromThread,
         )
+        clients = Clients(radius_client(client) for client in settings.client)
         self.port = AccessPort(
-            clients=Clients(radius_client(client) for client in settings.client),
+            clients=clients,
             rules={client.name: client_rules(client) for client in settings.client},
             house=house(settings, store, directory),
             answers=answers(settings),
@@ -70,13 +72,31 @@ class Service:
             log=log,
             observers=observers,
         )
+        self._accounting = AccountingPort(
+            clients=clients,
+            write=store.accounting.write,
+            patience=server.patience,
+            workers=self._workers,
+            drops=self.port.drops,
+            log=log,
+        )
         self._listeners: list[Listener] = []
+        self._accounting_listeners: list[Listener] = []
         self._stopping = False
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
-        """The addresses and ports that are bound."""
+        """The addresses and ports that are bound for logins."""
         return tuple(listener.address for listener in self._listeners)
+
+    @property
+    def accounting_addresses(self) -> tuple[tuple[str, int], ...]:
+        """The addresses and ports that are bound for accounting."""
+        return tuple(listener.address for listener in self._accounting_listeners)
+
+    @property
+    def _every_listener(self) -> list[Listener]:
+        return self._listeners + self._accounting_listeners
 
     def start(self) -> None:
         """Bind every listener, then read.
@@ -88,11 +108,15 @@ class Service:
         try:
             for listen in self._settings.server.listen:
                 self._listeners.append(Listener(listen.host, listen.port, self.port.receive, self._reactor))
+            for listen in self._settings.server.accounting_listen:
+                self._accounting_listeners.append(
+                    Listener(listen.host, listen.port, self._accounting.receive, self._reactor)
+                )
         except Exception:
             self._close()
             raise
         self._workers.start()
-        for listener in self._listeners:
+        for listener in self._every_listener:
             listener.start()
         self._sweep()
 
@@ -100,7 +124,7 @@ class Service:
         """Take no new request, finish those under way, then close. Fires within five seconds."""
         done: Deferred[None] = Deferred()
         self._stopping = True
-        for listener in self._listeners:
+        for listener in self._every_listener:
             listener.pause()
         until = time.monotonic() + _GRACE
 
@@ -116,9 +140,10 @@ class Service:
         return done
 
     def _close(self) -> None:
-        for listener in self._listeners:
+        for listener in self._every_listener:
             listener.close()
         self._listeners.clear()
+        self._accounting_listeners.clear()
 
     def _sweep(self) -> None:
         """Have what has expired removed from the store, now and then, in a thread beside the logins."""
