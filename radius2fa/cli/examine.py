@@ -13,7 +13,7 @@ from radius2fa.cli.examine_directory import directories
 from radius2fa.cli.examine_portal import portal
 from radius2fa.cli.verdict import Check, Verdict
 from radius2fa.config.model import Listen, Settings
-from radius2fa.config.rules import RADIUS_PORT
+from radius2fa.config.rules import ACCOUNTING_PORT, RADIUS_PORT
 from radius2fa.config.web import PORTAL_PORT
 from radius2fa.login.ports import Unavailable
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, open_store
@@ -28,6 +28,8 @@ def everything(settings: Settings) -> Iterator[Check]:
     yield from directories(settings)
     for listen in settings.server.listen:
         yield address(listen)
+    for listen in settings.server.accounting_listen:
+        yield address(listen, ACCOUNTING)
     if settings.portal.url is not None:
         yield from portal(settings.portal, time.time())
         for listen in settings.portal.listen:
@@ -70,6 +72,9 @@ class Purpose:
 
 
 RADIUS = Purpose(socket.SOCK_DGRAM, ("udp", "udp6"), "listen", "server.listen", RADIUS_PORT)
+ACCOUNTING = Purpose(
+    socket.SOCK_DGRAM, ("udp", "udp6"), "accounting listen", "server.accounting_listen", ACCOUNTING_PORT
+)
 PAGES = Purpose(socket.SOCK_STREAM, ("tcp", "tcp6"), "portal listen", "portal.listen", PORTAL_PORT)
 
 

@@ -51,6 +51,7 @@ class Listen(Section):
 
 
 Address = Annotated[Listen, BeforeValidator(rules.listen)]
+AccountingAddress = Annotated[Listen, BeforeValidator(rules.listen_for_accounting)]
 DirectoryUrl = Annotated[str, AfterValidator(rules.directory_url)]
 
 
@@ -61,6 +62,7 @@ class Server(Section):
         Listen(host="0.0.0.0", port=rules.RADIUS_PORT),  # noqa: S104 - a server
         Listen(host="::", port=rules.RADIUS_PORT),
     )
+    accounting_listen: tuple[AccountingAddress, ...] = ()
     threads: Annotated[int, Field(ge=1, le=256)] = 16
     one_processor: StrictBool = True
     backlog: Annotated[int, Field(ge=1, le=65536)] = 1024

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pydantic_core import PydanticCustomError
 
 RADIUS_PORT = 1812  # RFC 2865 section 3
+ACCOUNTING_PORT = 1813  # RFC 2866 section 3
 
 _V4_MAPPED = IPv6Network("::ffff:0:0/96")
 _LISTEN = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
@@ -48,6 +49,11 @@ def host_name() -> str:
 def listen(value: object) -> object:
     """Turn "192.0.2.1:1812" or "[::]:1812" (1812 may be left out) into host and port."""
     return listen_on(value, RADIUS_PORT)
+
+
+def listen_for_accounting(value: object) -> object:
+    """Turn the same into host and port, which is 1813 where it is left out."""
+    return listen_on(value, ACCOUNTING_PORT)
 
 
 def listen_on(value: object, port: int) -> object:

@@ -73,14 +73,19 @@ def read(request: Request) -> Credentials | Fault:
 
 def name_of(request: Request) -> str:
     r"""Return the user name for a log: printable whatever was sent (`\x00`), "" where none was."""
-    return _printable(request.first(USER_NAME) or b"")
+    return text_of(request.first(USER_NAME) or b"")
+
+
+def text_of(octets: bytes) -> str:
+    """Return a text of the client's for people: printable whatever was sent."""
+    return printable(octets.decode(errors="backslashreplace"))
 
 
 def source_of(request: Request) -> str:
     """Return where the user sits, as the client tells it, printable: Calling-Station-Id, else Framed-IP-Address."""
     station = request.first(CALLING_STATION_ID)
     if station:
-        return _printable(station)
+        return text_of(station)
     address = request.first(FRAMED_IP_ADDRESS)
     if address is None or len(address) != _ADDRESS_LENGTH:
         return ""
@@ -155,7 +160,3 @@ def _microsoft_types(value: bytes) -> Iterator[int]:
     while at + 2 <= len(value):
         yield value[at]
         at += max(value[at + 1], 2)
-
-
-def _printable(octets: bytes) -> str:
-    return printable(octets.decode(errors="backslashreplace"))

@@ -119,13 +119,18 @@ def encode(reply: Reply, request: Request, salts: Callable[[int], bytes]) -> Enc
 
     `salts` returns that many random octets.
     """
-    proxy_state = b"".join(bytes((PROXY_STATE, len(each) + 2)) + each for each in request.all(PROXY_STATE))
+    proxy_state = proxy_state_of(request)
     room = PACKET_MOST - HEADER_LENGTH - MESSAGE_AUTHENTICATOR_LENGTH - len(proxy_state)
     kept = _fitting(reply.attributes, room)
     body = b"".join(_octets(reply.attributes[:kept], request, salts)) + proxy_state
     length = HEADER_LENGTH + MESSAGE_AUTHENTICATOR_LENGTH + len(body)
     left_out = tuple(attribute.name for attribute in reply.attributes[kept:])
     return Encoded(_sign(_header(reply.code, request.identifier, length), body, request), left_out)
+
+
+def proxy_state_of(request: Request) -> bytes:
+    """Return every Proxy-State of a request as it goes back: unmodified and in order (RFC 2865 section 5.33)."""
+    return b"".join(bytes((PROXY_STATE, len(each) + 2)) + each for each in request.all(PROXY_STATE))
 
 
 def _fitting(attributes: tuple[ReplyAttribute, ...], room: int) -> int:

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
 
     def ready() -> None:
         signal.signal(signal.SIGHUP, lambda *_: loop.callFromThread(reload.ask))
-        log.info("ready", version=__version__, listen=[f"{host} port {port}" for host, port in service.addresses])
+        more = {"accounting": _shown(service.accounting_addresses)} if service.accounting_addresses else {}
+        log.info("ready", version=__version__, listen=_shown(service.addresses), **more)
         notify("READY=1", os.environ)
 
     def stop() -> Deferred[None]:
@@ -70,6 +72,10 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
     log.info(
         "stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.port.drops.counts.items()}
     )
+
+
+def _shown(addresses: Sequence[tuple[str, int]]) -> list[str]:
+    return [f"{host} port {port}" for host, port in addresses]
 
 
 def open_status(service: Service, reload: Reload, reactor: Reactor, log: FilteringBoundLogger) -> StatusPort | None:

@@ -11,6 +11,7 @@ from radius2fa.config.model import Listen, Settings
 from radius2fa.directory.directories import Directories, Opened
 from radius2fa.login.ports import Unavailable
 from radius2fa.radius.packet import Drop
+from radius2fa.server.accountingport import AccountingPort
 from radius2fa.server.condition import Asking, Figures, Work
 from radius2fa.server.listener import Listener
 from radius2fa.server.login import Observer
@@ -77,6 +78,15 @@ class Service:
             log=log,
             observers=observers,
         )
+        self._accounting = AccountingPort(
+            clients=self.setup.in_force.clients,
+            write=store.accounting.write,
+            patience=server.patience,
+            workers=self.workers,
+            drops=self.port.drops,
+            log=log,
+        )
+        self._accounting_listeners: list[Listener] = []
         self._listeners: list[tuple[Listen, Listener]] = []
         self._leaving: list[Listener] = []
         self._stopping = False
@@ -84,8 +94,17 @@ class Service:
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
-        """The addresses and ports that are bound."""
+        """The addresses and ports that are bound for logins."""
         return tuple(listener.address for _, listener in self._listeners)
+
+    @property
+    def accounting_addresses(self) -> tuple[tuple[str, int], ...]:
+        """The addresses and ports that are bound for accounting."""
+        return tuple(listener.address for listener in self._accounting_listeners)
+
+    @property
+    def _every_listener(self) -> list[Listener]:
+        return [*(listener for _, listener in self._listeners), *self._accounting_listeners]
 
     def figures(self, started: float, reloaded: Reloaded | None) -> Figures:
         """Return what the server is doing. `started` is when it began, in Unix seconds. In the reactor thread."""
@@ -117,11 +136,15 @@ class Service:
         try:
             for listen in self.setup.settings.server.listen:
                 self._listeners.append((listen, self._bound(listen)))
+            for listen in self.setup.settings.server.accounting_listen:
+                self._accounting_listeners.append(
+                    Listener(listen.host, listen.port, self._accounting.receive, self._reactor)
+                )
         except Exception:
             self._close()
             raise
         self.workers.start()
-        for _, listener in self._listeners:
+        for listener in self._every_listener:
             listener.start()
         self._sweep()
 
@@ -166,6 +189,7 @@ class Service:
         self._observe(setup.fresh(before))
         server = setup.settings.server
         self.workers.limit(server.backlog, server.client_backlog)
+        self._accounting.take(setup.in_force.clients)
         self.port.take(setup.in_force, lambda: self._part_with(before.fresh(setup), going))
         for _, listener in successor.listeners:
             listener.start()
@@ -175,7 +199,7 @@ class Service:
         """Take no new request, finish those under way, then close. Fires within five seconds."""
         done: Deferred[None] = Deferred()
         self._stopping = True
-        for _, listener in self._listeners:
+        for listener in self._every_listener:
             listener.pause()
         until = time.monotonic() + _GRACE
 
@@ -220,9 +244,10 @@ class Service:
             self._reactor.callInThread(each.directory.close)
 
     def _close(self) -> None:
-        for listener in (*(listener for _, listener in self._listeners), *self._leaving):
+        for listener in (*self._every_listener, *self._leaving):
             listener.close()
         self._listeners.clear()
+        self._accounting_listeners.clear()
         self._leaving.clear()
 
     def _sweep(self) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from radius2fa.config.model import Store as Settings
 from radius2fa.store import places
+from radius2fa.store.accounting import Accounting
 from radius2fa.store.accounts import Accounts
 from radius2fa.store.acts import Acts, Deed
 from radius2fa.store.codes import WITH_AN_END, Codes
@@ -22,7 +23,7 @@ from radius2fa.store.pen import Pen
 from radius2fa.store.records import Records
 from radius2fa.store.retention import remove_older
 from radius2fa.store.rotation import Rotation
-from radius2fa.store.schema import HEAD, REVISIONS, challenge, journal, place, session, token
+from radius2fa.store.schema import HEAD, REVISIONS, accounting, challenge, journal, place, session, token
 from radius2fa.store.seal import BadKeyFile, KeyRing, Random
 from radius2fa.store.sessions import Sessions
 from radius2fa.store.sqlite import Sqlite
@@ -64,6 +65,7 @@ class Store:
     records: Records
     audit: Audit
     rotation: Rotation
+    accounting: Accounting
     _database: Database
     _keys: KeyRing
     _random: Random
@@ -117,14 +119,15 @@ class Store:
         """Delete what is over at `when` (Unix seconds).
 
         That are challenges that have expired, sessions that have ended, rows of the journal that are too old
-        (`store.retention`), and, a day later, temporary codes, login codes and invitations that have ended and places
-        from where nobody tries anything any more. Acts stay.
+        (`store.retention`), accounting of the same age, and, a day later, temporary codes, login codes and invitations
+        that have ended and places from where nobody tries anything any more. Acts stay.
         """
         yesterday = when - _DAY
         self._delete(challenge, "id", challenge.c.expires <= when)
         self._delete(session, "id", session.c.until <= when)
         self._delete(journal, "number", journal.c.chain.is_(None), journal.c.at <= when - self._keep_seconds)
         remove_older(self._database, self._keys, Book.LOGINS, when - self._keep_seconds)
+        self._delete(accounting, "number", accounting.c.at <= when - self._keep_seconds)
         self._delete(token, "id", token.c.kind.in_(WITH_AN_END), token.c.valid_until <= yesterday)
         self._delete(place, "place", *places.over(yesterday, when))
 
@@ -188,6 +191,7 @@ def _built(  # noqa: PLR0917 - each of another type
         Records(database),
         Audit(database, keys),
         Rotation(database, keys, random),
+        Accounting(database),
         database,
         keys,
         random,

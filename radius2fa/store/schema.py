@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 HEAD = REVISIONS[-1]
 
 metadata = MetaData(
@@ -224,4 +224,24 @@ chain = Table(
     Column("anchor_seal", LargeBinary, nullable=False, comment="Keyed hash of the anchor"),
     UniqueConstraint("writer", "book"),
     comment="The chains that the rows of journal and act are linked to, so that none is changed unseen",
+)
+
+accounting = Table(
+    "accounting",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, comment="The order of writing"),
+    Column("at", Double, nullable=False, index=True, comment="When the request arrived"),
+    Column("client", Text, nullable=False, comment="The RADIUS client's name in the configuration"),
+    Column("name", Text, nullable=False, comment="The user name that the client tells"),
+    Column("status", Text, nullable=False, comment="start, stop, interim-update, accounting-on or accounting-off"),
+    Column("session", Text, nullable=False, comment="Acct-Session-Id: the client's name for the session"),
+    Column("login", Text, nullable=False, comment="Class: journal.attempt of the login, where server.send_class is on"),
+    Column("input_octets", BigInteger, comment="Octets from the user"),
+    Column("output_octets", BigInteger, comment="Octets to the user"),
+    Column("seconds", BigInteger, comment="How long the session has lasted"),
+    Column("cause", Text, nullable=False, comment="Why it ended"),
+    Column("address", Text, comment="The user's address in the session"),
+    Column("source", Text, nullable=False, comment="Where the user sits, as the client tells it"),
+    Index("accounting_name_number_idx", "name", "number"),
+    comment="What clients report of sessions",
 )

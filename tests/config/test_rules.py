@@ -33,6 +33,15 @@ def test_other_forms_of_an_address_to_listen_on_are_refused(tmp_path: Path, writ
     assert faults == [("server.listen[1]", f"{written!r} is no address to listen on")]
 
 
+def test_accounting_is_listened_for_at_port_1813_where_none_is_given_and_nowhere_by_default(tmp_path: Path) -> None:
+    settings = reading_of(tmp_path, f'[server]\naccounting_listen = ["0.0.0.0", "[::1]:1646"]\n{VALID}').settings
+    assert settings is not None
+    assert settings.server.accounting_listen == (Listen(host="0.0.0.0", port=1813), Listen(host="::1", port=1646))
+    default = reading_of(tmp_path, VALID).settings
+    assert default is not None
+    assert default.server.accounting_listen == ()
+
+
 def test_a_port_above_65535_is_refused(tmp_path: Path) -> None:
     faults = faults_of(tmp_path, f'[server]\nlisten = ["192.0.2.1:70000"]\n{VALID}')
     assert faults == [("server.listen[1].port", "must be at most 65535")]

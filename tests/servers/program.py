@@ -148,9 +148,17 @@ class Program:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The bound UDP port by address."""
+        """The bound UDP port for logins by address."""
+        return self._bound("listen")
+
+    @property
+    def accounting_port(self) -> int:
+        """The UDP port for accounting on 127.0.0.1."""
+        return self._bound("accounting")["127.0.0.1"]
+
+    def _bound(self, purpose: str) -> dict[str, int]:
         ready = next(line for line in self.lines if line.get("event") == "ready")
-        return {entry.split()[0]: int(entry.split()[2]) for entry in ready["listen"]}
+        return {entry.split()[0]: int(entry.split()[2]) for entry in ready[purpose]}
 
     @property
     def port(self) -> int:

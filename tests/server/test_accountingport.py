@@ -1,0 +1,231 @@
+"""The way of a datagram of accounting over a store that may be down; everything else is the real thing."""
+
+import io
+import json
+from collections.abc import Iterator
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from radius2fa.config.model import Log
+from radius2fa.login.ports import Unavailable
+from radius2fa.radius.accounting import AccountingRecord
+from radius2fa.radius.clients import Client, Clients
+from radius2fa.radius.duplicates import Duplicates
+from radius2fa.server.accountingport import AccountingPort
+from radius2fa.server.drops import Drops
+from radius2fa.server.listener import Source
+from radius2fa.server.logs import open_log
+from radius2fa.server.workers import Workers
+from tests.radius.wire import SECRET, accounting_request, check_acknowledgement
+from tests.server.test_port import Reactor, Wire
+
+START = ((40, b"\0\0\0\x01"), (1, b"alice"), (44, b"00C0FFEE"))
+STOP = ((40, b"\0\0\0\x02"), (1, b"alice"), (44, b"00C0FFEE"))
+
+
+class Desk:
+    """An accounting port, hands that send datagrams to it, and what it wrote down."""
+
+    def __init__(self, backlog: int = 10) -> None:
+        self.reactor = Reactor()
+        self.wire = Wire()
+        self.stream = io.StringIO()
+        self.records: list[AccountingRecord] = []
+        self.fault: Exception | None = None
+        log = open_log(Log(format="json"), self.stream)
+        self.clock = self.reactor.seconds
+        self.workers = Workers(
+            1, backlog=backlog, client_backlog=backlog, clock=self.clock, deliver=self.reactor.callFromThread
+        )
+        self.drops = Drops(log, self.clock)
+        self.port = AccountingPort(
+            clients=Clients([Client("vpn", (ip_network("192.0.2.0/24"),), SECRET)]),
+            write=self.write,
+            patience=4.0,
+            workers=self.workers,
+            drops=self.drops,
+            log=log,
+            clock=self.clock,
+            now=lambda: 1000.0,
+        )
+
+    def write(self, record: AccountingRecord) -> None:
+        assert self.wire.sent == [], "recorded first, then answered"
+        if self.fault is not None:
+            raise self.fault
+        self.records.append(record)
+
+    def send(self, octets: bytes, host: str = "192.0.2.1", port: int = 40000) -> None:
+        self.port.receive(self.wire, octets, (host, port), [(0, 8, b"local")])  # type: ignore[arg-type]
+
+    def work(self) -> None:
+        """Let all jobs come back from their thread."""
+        while self.workers.busy:
+            call, args = self.reactor.mailbox.get(timeout=5)
+            call(*args)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+    def why(self) -> list[str]:
+        return [line["why"] for line in self.lines if line["event"] == "dropped"]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    desk.workers.start()
+    yield desk
+    desk.workers.stop()
+
+
+def test_a_start_is_recorded_told_and_acknowledged(desk: Desk) -> None:
+    asked = accounting_request(*START, (33, b"one"), (25, b"0123456789abcdef"))
+    desk.send(asked.octets)
+    desk.work()
+    ((octets, to),) = desk.wire.sent
+    assert check_acknowledgement(octets, asked) == ((33, b"one"),)
+    assert to == Source(("192.0.2.1", 40000), b"local")
+    (record,) = desk.records
+    assert (record.when, record.name, record.login) == (1000.0, "alice", "0123456789abcdef")
+    (line,) = desk.lines
+    del line["time"]
+    assert line == {
+        "level": "info",
+        "event": "accounting",
+        "status": "start",
+        "user": "alice",
+        "client": "vpn",
+        "address": "192.0.2.1",
+        "session": "00C0FFEE",
+        "login": "0123456789abcdef",
+    }
+
+
+def test_the_line_of_a_stop_has_the_figures_zero_among_them(desk: Desk) -> None:
+    figures = ((42, bytes(4)), (43, b"\0\0\0\x09"), (46, b"\0\0\0\x3c"), (49, b"\0\0\0\x01"), (8, bytes((10, 8, 0, 6))))
+    desk.send(accounting_request(*STOP, *figures, (31, b"203.0.113.5")).octets)
+    desk.work()
+    (line,) = desk.lines
+    assert {key: line[key] for key in ("input_octets", "output_octets", "seconds", "cause", "framed", "source")} == {
+        "input_octets": 0,
+        "output_octets": 9,
+        "seconds": 60,
+        "cause": "user-request",
+        "framed": "10.8.0.6",
+        "source": "203.0.113.5",
+    }
+
+
+def test_a_repetition_gets_the_same_octets_and_no_second_record(desk: Desk) -> None:
+    asked = accounting_request(*START, signed=True)
+    desk.send(asked.octets)
+    desk.work()
+    desk.send(asked.octets)
+    desk.work()
+    (first, _), (second, _) = desk.wire.sent
+    assert first == second
+    assert len(desk.records) == 1
+
+
+def test_a_repetition_while_the_first_is_recorded_is_dropped() -> None:
+    desk = Desk()  # its worker has not begun
+    asked = accounting_request(*START)
+    desk.send(asked.octets)
+    desk.send(asked.octets)
+    assert desk.why() == ["repeat-while-in-progress"]
+    desk.workers.start()
+    desk.work()
+    desk.workers.stop()
+    assert (len(desk.wire.sent), len(desk.records)) == (1, 1)
+
+
+def test_another_request_under_the_same_identifier_takes_its_place() -> None:
+    """Both are recorded; only the one that somebody waits for is answered."""
+    desk = Desk()
+    first, second = accounting_request(*START), accounting_request(*STOP)
+    desk.send(first.octets)
+    desk.send(second.octets)
+    desk.workers.start()
+    desk.work()
+    desk.workers.stop()
+    ((octets, _),) = desk.wire.sent
+    assert check_acknowledgement(octets, second) == ()
+    assert len(desk.records) == 2
+
+
+def test_another_secret_is_silence_and_a_line_that_says_what_to_do(desk: Desk) -> None:
+    desk.send(accounting_request(*START, secret=b"another").octets)
+    (line,) = desk.lines
+    assert (line["event"], line["received"], line["client"]) == ("dropped", "ACCOUNTING_REQUEST id=7", "vpn")
+    assert line["why"] == "wrong-request-authenticator"
+    assert "shared secret" in line["remedy"]
+    assert (desk.wire.sent, desk.records, desk.workers.busy) == ([], [], 0)
+
+
+def test_strangers_are_dropped_before_anything_is_parsed(desk: Desk) -> None:
+    desk.send(b"\x04", host="198.51.100.1")
+    assert desk.why() == ["unknown-client"]
+
+
+def test_a_store_that_is_down_is_silence_and_the_repetition_is_recorded(desk: Desk) -> None:
+    asked = accounting_request(*START)
+    desk.fault = Unavailable("database", "disk I/O error")
+    desk.send(asked.octets)
+    desk.work()
+    (line,) = desk.lines
+    assert (line["why"], line["detail"]) == ("backend-unavailable", "database: disk I/O error")
+    assert desk.wire.sent == []
+    desk.fault = None
+    desk.send(asked.octets)
+    desk.work()
+    assert (len(desk.wire.sent), len(desk.records)) == (1, 1)
+
+
+def test_a_bug_costs_one_request_and_its_text_is_not_told(desk: Desk) -> None:
+    desk.fault = ZeroDivisionError("alice")
+    desk.send(accounting_request(*START).octets)
+    desk.work()
+    (line,) = desk.lines
+    assert line["why"] == "internal-error"
+    assert "ZeroDivisionError" in line["detail"]
+    assert "alice" not in json.dumps(line)
+    desk.send(None)  # type: ignore[arg-type] # what no listener hands over
+    assert desk.drops.counts == {("internal-error", "vpn"): 1, ("internal-error", ""): 1}
+
+
+def test_what_waited_longer_than_its_client_is_not_recorded() -> None:
+    desk = Desk()
+    desk.send(accounting_request(*START).octets)
+    desk.reactor.advance(4.1)
+    desk.workers.start()
+    desk.work()
+    desk.workers.stop()
+    assert (desk.why(), desk.records, desk.wire.sent) == (["waited-too-long"], [], [])
+
+
+def test_beyond_the_backlog_requests_are_dropped_and_their_repetitions_are_taken() -> None:
+    desk = Desk(backlog=1)
+    second = accounting_request(*STOP, identifier=8)
+    desk.send(accounting_request(*START).octets)
+    desk.send(second.octets)
+    assert desk.why() == ["overload"]
+    desk.workers.start()
+    desk.work()
+    desk.wire.sent.clear()
+    desk.send(second.octets)
+    desk.work()
+    desk.workers.stop()
+    assert len(desk.wire.sent) == 1
+    assert len(desk.records) == 2
+
+
+def test_a_client_with_too_many_under_way_is_dropped() -> None:
+    desk = Desk()
+    desk.port._duplicates = Duplicates(1)
+    for identifier in (7, 8):
+        desk.send(accounting_request(*START, identifier=identifier).octets)
+    assert desk.why() == ["overload"]
