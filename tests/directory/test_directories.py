@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import SecretBytes
@@ -15,6 +16,7 @@ from radius2fa.login.ports import BindResult, Entry, NotFound, Unavailable
 from tests.directory.conftest import Clock, Tools
 from tests.fakes.directory import FakeDirectory
 from tests.servers.slapd import PEOPLE, SUFFIX, Slapd, free_port, group_dn, ldif, person_dn, person_ldif
+from tests.servers.tls import Authority
 
 SOON = 99.0
 
@@ -409,3 +411,50 @@ def test_a_key_that_is_wrong_is_named_with_its_directory(
     sections[-1] = tools.settings("ldap://localhost", name=names[-1], group_filter="({dn}=x)")
     with pytest.raises(ValueError, match=told):
         Directories.of(Settings(directory=tuple(sections), client=(client("vpn"),)), clock)
+
+
+def renewable(**keys: object) -> Settings:
+    sections = [{"name": name, "urls": [f"ldap://{name}.example.org"], "base": SUFFIX} for name in ("one", "two")]
+    sections[1] |= keys  # type: ignore[arg-type]
+    client = {"name": "vpn", "addresses": ["192.0.2.1"], "secret": b"x" * 24}
+    return Settings.model_validate({"directory": sections, "client": [client]})
+
+
+@pytest.fixture
+def now() -> Callable[[], float]:
+    return lambda: 0.0
+
+
+def test_what_is_as_it_was_is_taken_over_and_what_is_not_is_made_anew(now: Callable[[], float]) -> None:
+    before = Directories.of(renewable(), now)
+    after = before.renewed(renewable(cache_seconds=5.0), now)
+    assert after.opened[0] is before.opened[0]
+    assert after.opened[1].directory is not before.opened[1].directory
+    assert after.opened[1].section.cache_seconds == 5.0
+
+
+def test_another_password_of_the_service_account_makes_a_directory_anew(now: Callable[[], float]) -> None:
+    one, same, other = (renewable(bind_dn="cn=a", bind_password=SecretBytes(each)) for each in (b"1", b"1", b"2"))
+    before = Directories.of(one, now)
+    assert before.renewed(same, now).opened[1] is before.opened[1]
+    assert before.renewed(other, now).opened[1] is not before.opened[1]
+
+
+def test_what_policies_want_of_people_makes_all_of_them_anew(now: Callable[[], float]) -> None:
+    before = Directories.of(renewable(), now)
+    after = before.renewed(renewable(), now, Wanted(groups=True))
+    assert not {id(each) for each in after.opened} & {id(each) for each in before.opened}
+
+
+def test_a_renewed_file_of_authorities_makes_a_directory_anew(
+    now: Callable[[], float], tmp_path: Path, authority: Authority
+) -> None:
+    file = tmp_path / "ca.pem"
+    text = authority.ca_file.read_text()
+    file.write_text(text)
+    before = Directories.of(renewable(ca_file=file), now)
+    assert before.renewed(renewable(ca_file=file), now).opened == before.opened
+    file.write_text(text + "\n" + text)
+    after = before.renewed(renewable(ca_file=file), now)
+    assert after.opened[0] is before.opened[0]
+    assert after.opened[1] is not before.opened[1]

@@ -164,3 +164,14 @@ def test_a_closed_listener_gives_its_port_back(inbox: Inbox) -> None:
     again = Listener("127.0.0.1", port, inbox.receive, inbox.reactor)
     inbox.listeners.append(again)
     assert again.address == ("127.0.0.1", port)
+
+
+def test_a_listener_that_is_about_to_go_reads_all_that_has_come_also_beyond_a_batch() -> None:
+    inbox = Inbox()
+    listener = inbox.listen("127.0.0.1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nas:
+        for number in range(200):
+            nas.sendto(b"%d" % number, listener.address)
+    listener.drain()
+    assert [octets for octets, _ in inbox.got] == [b"%d" % number for number in range(200)]
+    listener.close()

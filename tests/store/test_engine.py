@@ -17,7 +17,7 @@ from radius2fa.login.ports import Failure, Held, Miss, Record, Result, Unavailab
 from radius2fa.login.reason import Reason
 from radius2fa.otp.token import Kind, Token
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, Store, address
-from radius2fa.store.seal import BadKeyFile, KeyRing
+from radius2fa.store.seal import BadKeyFile, KeyRing, new_key_text
 from radius2fa.store.sessions import NewSession
 from radius2fa.store.tokens import NewToken
 from tests.servers.postgres import Postgres
@@ -139,6 +139,32 @@ def test_a_store_whose_tokens_are_sealed_with_another_key_does_not_open(settings
         store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
     with pytest.raises(BadKeyFile, match=r"sealed with key [0-9a-f]{8}, which is not in the master key file"):
         opened(settings, OTHER_KEYS)
+
+
+def test_a_store_with_other_keys_seals_by_the_new_one_and_opens_what_was_sealed_before(settings: Settings) -> None:
+    old, new = new_key_text(lambda size: b"o" * size), new_key_text(lambda size: b"n" * size)
+    with closing(opened(settings, KeyRing.parse(old))) as store:
+        store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
+        renewed = store.renewed(KeyRing.parse(new + old), settings)
+        assert standing(renewed).tokens == (PHONE,)
+        renewed.tokens.add(NewToken(replace(PHONE, id="other", seed=b"x" * 20), "alice-id", "alice"), 2.0)
+        with pytest.raises(Unavailable, match=r"^master key: "):
+            standing(store)
+
+
+def test_a_store_takes_no_keys_that_do_not_open_its_tokens(settings: Settings) -> None:
+    with closing(opened(settings)) as store:
+        store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
+        with pytest.raises(BadKeyFile, match=r"sealed with key [0-9a-f]{8}, which is not in the master key file"):
+            store.renewed(OTHER_KEYS, settings)
+
+
+def test_a_renewed_store_keeps_logins_as_long_as_the_new_settings_say(settings: Settings, sql: Sql) -> None:
+    with closing(opened(settings)) as store:
+        store.ledger.refuse(REFUSED, None, None)
+        for days, left in ((3, 1), (1, 0)):
+            store.renewed(store.keys, settings.model_copy(update={"keep_days": days})).sweep(REFUSED.when + DAY + 1)
+            assert len(sql("SELECT at FROM journal")) == left
 
 
 def test_a_waiting_login_whose_time_was_prolonged_in_the_database_does_not_open(store: Store, sql: Sql) -> None:

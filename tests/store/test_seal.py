@@ -236,3 +236,15 @@ def test_a_fault_in_a_key_file_names_the_file_and_not_its_content(tmp_path: Path
     with pytest.raises(BadKeyFile) as fault:
         KeyRing.read(path)
     assert str(fault.value) == f"{path}: line 1 is not the base64 of 32 octets"
+
+
+def test_the_keys_of_a_ring_are_named_the_current_one_first() -> None:
+    assert KeyRing.parse(text(MASTER, OTHER)).names == (MASTER_ID, OTHER_ID)
+    assert KeyRing.parse(text(OTHER, MASTER)).names == (OTHER_ID, MASTER_ID)
+
+
+def test_what_was_derived_under_an_earlier_key_can_be_told_again() -> None:
+    rotated = KeyRing.parse(text(OTHER, MASTER))
+    assert rotated.digest_of(MASTER_ID, b"purpose", b"data") == RING.derive(b"purpose", b"data")
+    assert rotated.digest_of(MASTER_ID, b"purpose", b"data") != rotated.derive(b"purpose", b"data")
+    assert OTHER_RING.digest_of(MASTER_ID, b"purpose", b"data") is None
