@@ -147,7 +147,7 @@ def test_a_store_with_other_keys_seals_by_the_new_one_and_opens_what_was_sealed_
         store.tokens.add(NewToken(PHONE, "alice-id", "alice"), 1.0)
         renewed = store.renewed(KeyRing.parse(new + old), settings)
         assert standing(renewed).tokens == (PHONE,)
-        renewed.tokens.add(NewToken(replace(PHONE, id="other", seed=b"x" * 20), "alice-id", "alice"), 2.0)
+        renewed.tokens.add(NewToken(Token("other", Kind.TOTP, b"x" * 20), "alice-id", "alice"), 2.0)
         with pytest.raises(Unavailable, match=r"^master key: "):
             standing(store)
 
