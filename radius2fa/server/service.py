@@ -184,6 +184,7 @@ class Service:
             listener.drain()
             listener.pause()
         self.setup = setup
+        setup.store.take_pen()
         self._listeners = [*staying, *successor.listeners]
         self._leaving += going
         self._observe(setup.fresh(before))

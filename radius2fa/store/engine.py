@@ -99,8 +99,11 @@ class Store:
             keys = self._keys
         else:
             _require_key(self._database.read(lambda connection: connection.execute(_A_SEED).scalar()), keys)
-            self._pen.renew(keys)
         return _built(self._database, keys, self._random, self._pen, self.acts, settings.keep_days * _DAY)
+
+    def take_pen(self) -> None:
+        """Have the audit record go on under this store's keys, from the store that it was renewed from."""
+        self._pen.renew(self._keys)
 
     def probe(self) -> None:
         """Ask the database for a transaction, as a login does: one that can only be read accepts nobody.

@@ -326,7 +326,7 @@ def test_rows_go_through_memory_in_small_numbers(store: Store, settings: Setting
         store.note(Deed.RESTORED, float(number), "")
     key = made(settings, file)
     sizes: list[int] = []
-    read(file, key, lambda some: sizes.append(len(some.rows)))
+    read(file, key, lambda some: sizes.append(len(some.rows)) if some.table.name == "act" else None)
     assert sizes == [500, 500, 201]
 
 
