@@ -19,7 +19,7 @@ from radius2fa.directory.directories import Directories
 from radius2fa.server.condition import Moment, condition
 from radius2fa.server.localsocket import CannotListen
 from radius2fa.server.logs import log_logins, open_log
-from radius2fa.server.notify import notify
+from radius2fa.server.notify import keep_watched, notify
 from radius2fa.server.reactor import Reactor
 from radius2fa.server.reload import Reload
 from radius2fa.server.service import Service
@@ -58,6 +58,7 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
         more = {"accounting": _shown(service.accounting_addresses)} if service.accounting_addresses else {}
         log.info("ready", version=__version__, listen=_shown(service.addresses), **more)
         notify("READY=1", os.environ)
+        keep_watched(loop, os.environ)
 
     def stop() -> Deferred[None]:
         notify("STOPPING=1", os.environ)

@@ -17,7 +17,7 @@ from radius2fa import __version__
 from radius2fa.config.model import Portal
 from radius2fa.login.ports import Unavailable
 from radius2fa.portal.hosting.host import Host
-from radius2fa.server.notify import notify
+from radius2fa.server.notify import keep_watched, notify
 from radius2fa.server.twistedlog import TwistedLog
 
 _SWEEP = 60.0  # seconds between two removals of what has expired
@@ -48,6 +48,7 @@ def serve(portal: Portal, pages: WSGIApplication, sweep: Callable[[float], None]
         signal.signal(signal.SIGHUP, lambda *_: loop.callFromThread(loop.callInThread, host.reload))
         log.info("ready", version=__version__, listen=[f"{where} port {port}" for where, port in host.addresses])
         notify("READY=1", os.environ)
+        keep_watched(loop, os.environ)
         sweep_now_and_then()
 
     def sweep_now_and_then() -> None:
