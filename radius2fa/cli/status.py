@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radius2fa.cli.dossier import failures_in_words, temporary_described
-from radius2fa.cli.opening import USAGE, fail, open_settings, open_store
+from radius2fa.cli.opening import NO, USAGE, fail, open_settings, open_store
 from radius2fa.cli.showing import Json, iso_time, local_time, print_json, print_section
 from radius2fa.cli.token_facts import PASSKEY, State, state
 from radius2fa.cli.watching import watch
@@ -109,6 +109,9 @@ def status(
     *,
     as_json: Json = False,
     again: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds, until Ctrl-C.")] = False,
+    only_running: Annotated[
+        bool, typer.Option("--running", help="Ask the server that runs here, and nothing else: 1 if none answers.")
+    ] = False,
 ) -> None:
     """Show what is in force: bypasses, people and places kept out, codes, tokens; and how the last logins ended.
 
@@ -116,8 +119,8 @@ def status(
     """
     from radius2fa.cli.running import ask  # noqa: PLC0415 - heavy
 
-    if as_json and again:
-        fail(USAGE, "--watch is for people: leave --json out")
+    if again and (as_json or only_running):
+        fail(USAGE, "--watch is for people: leave --json and --running out")
     settings = open_settings()
     place = settings.server.status_socket
     if again:
@@ -125,6 +128,9 @@ def status(
             watch(lambda: _show_again(place, store))
         return
     server = ask(place)
+    if only_running:
+        print_json({"server": server.document}) if as_json else server.print()
+        raise typer.Exit(NO if server.document is None else 0)
     if not as_json:
         server.print()  # even if the database does not answer
     with closing(open_store(settings)) as store:

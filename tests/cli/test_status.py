@@ -385,3 +385,15 @@ def test_the_server_is_shown_though_the_database_is_gone(desk: Helpdesk) -> None
         result = desk.run("status")
     assert result.stdout.startswith("The server is running: version 9.8.7")
     assert result.exit_code != 0
+
+
+def test_asked_whether_a_server_runs_it_looks_at_nothing_else(desk: Helpdesk) -> None:
+    """What watches a container asks so: the database is not opened, which may be in need of an upgrade."""
+    desk.config.with_name("radius2fa.db").unlink()
+    refused = desk.run("status", "--running")
+    assert (refused.exit_code, refused.output) == (1, f"No server is running here (nothing answers at {desk.socket})\n")
+    with answering(desk.socket, json.dumps(ANSWER).encode()):
+        assert "As of" not in desk.says("status", "--running")
+    desk.socket.unlink()
+    with answering(desk.socket, json.dumps(ANSWER).encode()):
+        assert desk.knows("status", "--running")["server"]["version"]

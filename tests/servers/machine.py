@@ -1,0 +1,75 @@
+"""A machine with a systemd of its own: this one's files below a layer that is thrown away, in namespaces of its own.
+
+Nothing that is done in there is seen outside, but what is written to `/out`. The kernel is the same one; its settings
+are read-only there. It takes root, by sudo where need be.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+LIMIT = 150.0  # seconds
+
+_BOOT = r"""
+set -e
+folder=$1
+mount --make-rprivate /
+root=$(mktemp -d)
+mount -t tmpfs layer "$root"
+mkdir "$root"/{upper,work,merged}
+mount -t overlay overlay -o "lowerdir=/,upperdir=$root/upper,workdir=$root/work" "$root/merged"
+cd "$root/merged"
+mkdir -p out before
+mount --bind "$folder" out
+mount -t proc proc proc
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
+mount -t sysfs sysfs sys -o ro
+mount -t tmpfs tmpfs run
+mount -t tmpfs tmpfs dev
+mkdir dev/shm dev/pts
+for device in null zero full random urandom tty; do touch dev/$device; mount --bind /dev/$device dev/$device; done
+ln -s /proc/self/fd dev/fd
+ln -s pts/ptmx dev/ptmx
+ln -s null dev/console
+mount -t cgroup2 cgroup sys/fs/cgroup
+rm -rf etc/systemd/system/*.wants usr/sbin/policy-rc.d
+cat >etc/systemd/system/script.service <<UNIT
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /out/script
+StandardOutput=file:/out/told
+StandardError=inherit
+ExecStopPost=/bin/systemctl --force --force poweroff
+UNIT
+pivot_root . before
+cd /
+umount -l before
+exec env -i container=other \
+    /lib/systemd/systemd --log-target=null --unit=script.service
+"""
+
+
+def run(folder: Path, script: str) -> str:
+    """Boot it, run a script for bash as root, and power it off; return what the script wrote.
+
+    `folder` is there as /out. The network is the loopback alone.
+    """
+    (folder / "script").write_text("ip link set lo up\n" + script)
+    (folder / "boot").write_text(_BOOT)
+    command = ["unshare", "--mount", "--pid", "--cgroup", "--net", "--uts", "--ipc", "--fork", "--kill-child"]
+    if os.geteuid() != 0:
+        command = ["sudo", "-n", *command]
+    done = subprocess.run(
+        [*command, "bash", folder / "boot", folder],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    told = folder / "told"
+    assert told.exists(), done.stdout + done.stderr
+    return told.read_text()
