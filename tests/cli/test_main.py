@@ -110,3 +110,36 @@ def test_a_fault_of_the_program_is_told_by_its_place_and_exits_with_70(tmp_path:
     assert done.returncode == 70
     assert done.stderr.startswith("radius2fa: a fault of the program, please report it: ValueError in ")
     assert "canary" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("shell", "asked"),
+    [
+        ("bash", {"COMP_WORDS": "radius2fa to", "COMP_CWORD": "1"}),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "radius2fa to"}),
+        ("fish", {"_TYPER_COMPLETE_ARGS": "radius2fa to", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+    ],
+)
+def test_commands_are_completed(shell: str, asked: dict[str, str]) -> None:
+    done = run(_RADIUS2FA_COMPLETE=f"complete_{shell}", **asked)
+    assert done.returncode == 0
+    assert "token" in done.stdout
+    assert "user" not in done.stdout
+    script = run(_RADIUS2FA_COMPLETE=f"source_{shell}")
+    assert (script.returncode, f"complete_{shell}" in script.stdout) == (0, True)
+
+
+def test_bash_completes_once_it_is_installed_for_somebody(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+
+    def bash(script: str) -> str:
+        return subprocess.run(
+            ["bash", "--norc", "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=30
+        ).stdout
+
+    bash("radius2fa --install-completion; true")  # and more, or bash would be replaced by what it starts
+    told = bash(
+        ". ~/.bashrc; COMP_WORDS=(radius2fa token im); COMP_CWORD=2; _radius2fa_completion radius2fa\n"
+        'echo "${COMPREPLY[*]}"'
+    )
+    assert told == "import\n"

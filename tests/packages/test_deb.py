@@ -45,12 +45,14 @@ stat -c '%U %a' /etc/radius2fa/master.key
 sed -i 's|^#\?listen = .*|listen = ["127.0.0.1:1812"]|' /etc/radius2fa/radius2fa.toml
 sed -i 's|^#\?urls = .*|urls = ["ldap://127.0.0.1:3890"]|; s|^#\?start_tls = .*|start_tls = false|' \
     /etc/radius2fa/radius2fa.toml
-printf 'modulepath /usr/lib/ldap\nmoduleload back_null\ndatabase null\nsuffix "dc=example,dc=org"\n' >/out/slapd.conf
-slapd -h ldap://127.0.0.1:3890 -f /out/slapd.conf # a Status-Server is answered while the directory is well only
+printf 'include /etc/ldap/schema/core.schema\nmodulepath /usr/lib/ldap\nmoduleload back_null\ndatabase null\nsuffix "dc=example,dc=org"\n' >/out/slapd.conf
+# A Status-Server is answered while the directory is well.
+slapd -d 256 -h ldap://127.0.0.1:3890 -f /out/slapd.conf >/out/slapd 2>&1 &
+until (: </dev/tcp/127.0.0.1/3890) 2>/dev/null; do kill -0 $! || break; done
 radius2fa check --offline
 systemctl enable --now radius2fa 2>&1; echo "exit $?"
 answered
-radius2fa status --running | head -n 1; echo "status ${PIPESTATUS[0]}"
+radius2fa status --running; echo "status $?"
 ps -o user= -p "$(main_pid)"
 systemctl show --property WatchdogUSec radius2fa
 python3 - "$(main_pid)" <<'PYTHON'

@@ -42,7 +42,7 @@ Type=oneshot
 ExecStart=/bin/bash /out/script
 StandardOutput=file:/out/told
 StandardError=inherit
-ExecStopPost=/bin/systemctl --force --force poweroff
+ExecStopPost=/bin/sh -c 'systemctl --force --force poweroff >/dev/null 2>&1'
 UNIT
 pivot_root . before
 cd /
