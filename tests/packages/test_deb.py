@@ -45,7 +45,8 @@ stat -c '%U %a' /etc/radius2fa/master.key
 sed -i 's|^#\?listen = .*|listen = ["127.0.0.1:1812"]|' /etc/radius2fa/radius2fa.toml
 sed -i 's|^#\?urls = .*|urls = ["ldap://127.0.0.1:3890"]|; s|^#\?start_tls = .*|start_tls = false|' \
     /etc/radius2fa/radius2fa.toml
-printf 'include /etc/ldap/schema/core.schema\nmodulepath /usr/lib/ldap\nmoduleload back_null\ndatabase null\nsuffix "dc=example,dc=org"\n' >/out/slapd.conf
+printf '%s\n' 'include /etc/ldap/schema/core.schema' 'modulepath /usr/lib/ldap' 'moduleload back_null' \
+    'database null' 'suffix "dc=example,dc=org"' >/out/slapd.conf
 # A Status-Server is answered while the directory is well.
 slapd -d 256 -h ldap://127.0.0.1:3890 -f /out/slapd.conf >/out/slapd 2>&1 &
 until (: </dev/tcp/127.0.0.1/3890) 2>/dev/null; do kill -0 $! || break; done
