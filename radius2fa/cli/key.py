@@ -47,6 +47,10 @@ def rotate(
         bool, typer.Option("--continue", help="The second step: seal everything anew. May be done again at any time.")
     ] = False,
     finish: Annotated[bool, typer.Option("--finish", help="The third: take old keys out that nothing needs.")] = False,
+    give_up: Annotated[
+        bool,
+        typer.Option("--give-up-proof", help="With --finish, also those that only `audit verify` needs for old rows."),
+    ] = False,
 ) -> None:
     """Change the master key in three steps, while servers go on. Restart every server after each step.
 
@@ -56,13 +60,18 @@ def rotate(
 
     if go_on and finish:
         fail(USAGE, "--continue and --finish are steps of their own")
+    if give_up and not finish:
+        fail(USAGE, "--give-up-proof goes with --finish only")
     settings = open_settings()
     file = settings.store.key_file
     try:
         with alone_with(file):
             with closing(open_store(settings)):  # is everything as it should be?
                 text = file.read_text(encoding="ascii")
-            (_finish if finish else _continue if go_on else _begin)(settings, file, text)
+            if finish:
+                _finish(settings, file, text, give_up=give_up)
+            else:
+                (_continue if go_on else _begin)(settings, file, text)
     except Busy as busy:
         fail(NO, str(busy))
     except OSError as wrong:
@@ -95,7 +104,7 @@ def _continue(settings: "Settings", file: Path, text: str) -> None:
     _next("What is sealed from now on is sealed with the first key.", "radius2fa key rotate --finish")
 
 
-def _finish(settings: "Settings", file: Path, text: str) -> None:
+def _finish(settings: "Settings", file: Path, text: str, *, give_up: bool) -> None:
     from radius2fa.store.acts import Deed  # noqa: PLC0415 - heavy
     from radius2fa.store.keyfile import rewrite, waits, without  # noqa: PLC0415 - heavy
 
@@ -105,7 +114,8 @@ def _finish(settings: "Settings", file: Path, text: str) -> None:
     with closing(open_store(settings)) as store:
         _reseal(store)  # what servers sealed with the old key until they were restarted
         _first, *old = store.rotation.uses()
-        over = [use.key for use in old if not use.tokens and not use.codes]
+        rows = {use.key: 0 if give_up else store.rotation.rows(use.key) for use in old}
+        over = [use.key for use in old if not (use.tokens or use.codes or rows[use.key])]
         if over:
             rewrite(file, without(text, over))
             store.note(Deed.KEY_REMOVED, time.time(), f"keys {', '.join(over)}")
@@ -114,14 +124,19 @@ def _finish(settings: "Settings", file: Path, text: str) -> None:
             typer.echo("and so does `radius2fa audit verify`, for rows that were written under it.")
         kept = [use for use in old if use.key not in over]
         for use in kept:
-            _tell_why_kept(store, use)
-    if kept:
+            _tell_why_kept(store, use, rows[use.key])
+    if any(use.tokens or use.codes for use in kept):
         raise typer.Exit(NO)
-    if not over:
+    if not old:
         typer.echo("There is one key only; nothing was to be done.")
 
 
-def _tell_why_kept(store: "Store", use: "Use") -> None:
+def _tell_why_kept(store: "Store", use: "Use", rows: int) -> None:
+    if rows:
+        typer.echo(
+            f"Key {use.key} stays, and seals nothing any more: {rows} row(s) of the audit record are proven by it."
+        )
+        typer.echo("Where it has become known to somebody, it proves nothing: then add --give-up-proof.")
     if use.tokens:
         typer.echo(f"Key {use.key} stays: {use.tokens} token(s) that do not open are under it.")
     holders = store.rotation.holders(use.key)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, LargeBinary, bindparam, func, select, update
 
 from radius2fa.otp.token import Kind
 from radius2fa.store.database import Database
-from radius2fa.store.schema import account, token
+from radius2fa.store.schema import account, act, journal, token
 from radius2fa.store.seal import KeyRing, Random, SealBroken
 
 AT_ONCE = 100  # rows in a transaction, so that no login waits long
@@ -33,6 +33,12 @@ _HOLDERS = (
     .distinct()
     .order_by(account.c.name, token.c.kind)
 )
+_ROWS = [
+    select(func.count()).where(
+        func.substr(table.c.hash, 2, 4, type_=LargeBinary) == bindparam("key", type_=LargeBinary)
+    )
+    for table in (journal, act)
+]
 _RESEAL = (
     update(token)
     .where(token.c.id == bindparam("token"), token.c.seed == bindparam("old"))
@@ -80,6 +86,14 @@ class Rotation:
         values = {"key": bytes.fromhex(key)}
         rows = self._database.read(lambda connection: connection.execute(_HOLDERS, values).all())
         return tuple((name, Kind(kind)) for name, kind in rows)
+
+    def rows(self, key: str) -> int:
+        """Return how many rows of the audit record were written under a key: without it they cannot be proven."""
+        values = {"key": bytes.fromhex(key)}
+        return sum(
+            self._database.read(lambda connection, count=count: connection.execute(count, values).scalar() or 0)
+            for count in _ROWS
+        )
 
     def reseal(self, progress: Callable[[int, int], None]) -> Resealed:
         """Seal with the first key whatever another one has sealed, in small transactions; tell how far it has come.
