@@ -27,9 +27,14 @@ def portal() -> None:
     from radius2fa.portal.wanted import portal_wanted  # noqa: PLC0415 - as above
     from radius2fa.portal.world import world_of  # noqa: PLC0415 - as above
     from radius2fa.server.listener import ListenFailed  # noqa: PLC0415 - as above
-    from radius2fa.server.logs import log_changes, open_log  # noqa: PLC0415 - as above
+    from radius2fa.server.logfile import CannotLog  # noqa: PLC0415 - as above
+    from radius2fa.server.logs import log_changes, start_log  # noqa: PLC0415 - as above
 
-    log = open_log(settings.log)
+    try:
+        journal = start_log(settings.log, "radius2fa-portal")
+    except CannotLog as wrong:
+        fail(MISCONFIGURED, f"log: {wrong}")
+    log = journal.log
     store = open_store(settings, by="portal", threads=settings.portal.threads)
     directory = open_directories(settings, portal_wanted(settings))
     for each in directory.opened:
@@ -45,3 +50,4 @@ def portal() -> None:
     finally:
         directory.close()
         store.close()
+        journal.close()

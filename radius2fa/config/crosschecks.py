@@ -5,9 +5,21 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from radius2fa.config import directories, policies, portals, texts, transport
+from radius2fa.config import directories, policies, portals, texts, transport, watching
 from radius2fa.config.faults import Finding, Key, written
-from radius2fa.config.model import Client, Directory, Lockout, Network, Policy, Portal, Server, Store, Text
+from radius2fa.config.model import (
+    Client,
+    Directory,
+    Lockout,
+    Log,
+    Metrics,
+    Network,
+    Policy,
+    Portal,
+    Server,
+    Store,
+    Text,
+)
 
 WEAK_SECRET = 12  # octets; RFC 2865 section 3 asks for 16
 
@@ -24,6 +36,8 @@ class Parts:
     lockout: Lockout | None
     portal: Portal | None
     text: dict[str, Text] | None
+    log: Log | None
+    metrics: Metrics | None
     directories: dict[int, Directory]
     clients: dict[int, Client]
     policies: dict[int, Policy]
@@ -53,6 +67,10 @@ def faults(parts: Parts) -> Iterator[Finding]:
         yield from _store(parts.store)
     if parts.lockout:
         yield from _lockout(parts.lockout)
+    if parts.log:
+        yield from watching.faults_of_log(parts.log)
+    if parts.metrics:
+        yield from watching.faults_of_metrics(parts.metrics)
     yield from _deadlines(parts)
 
 
@@ -67,6 +85,8 @@ def warnings(parts: Parts, now: float) -> Iterator[Finding]:
         yield from _doubts_of_client(("client", place), client)
     if parts.portal:
         yield from portals.warnings(parts.portal, now)
+    if parts.log and parts.log.syslog:
+        yield from watching.doubts_of_syslog(parts.log.syslog)
     yield from directories.warnings(parts.directories, parts.clients)
     for place, directory in parts.directories.items():
         yield from transport.warnings(("directory", place), directory)

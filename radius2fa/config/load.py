@@ -14,7 +14,20 @@ from radius2fa.config import credentials, crosschecks, words
 from radius2fa.config.crosschecks import Parts
 from radius2fa.config.faults import ConfigError, Fault, Finding, Findings, Key, written
 from radius2fa.config.lines import line_of, lines_of
-from radius2fa.config.model import Client, Directory, Lockout, Policy, Portal, Section, Server, Settings, Store, Text
+from radius2fa.config.model import (
+    Client,
+    Directory,
+    Lockout,
+    Log,
+    Metrics,
+    Policy,
+    Portal,
+    Section,
+    Server,
+    Settings,
+    Store,
+    Text,
+)
 
 __all__ = ["ConfigError", "Fault", "Reading", "load", "located", "read"]
 
@@ -26,8 +39,10 @@ _PATHS = {
     "directory": ("ca_file", "client_certificate", "client_key"),
     "portal": ("certificate", "key", "attestation_roots"),
     "portal.mail": ("ca_file",),
+    "log": ("file",),
+    "log.syslog": ("ca_file", "client_certificate", "client_key"),
 }
-_WITHIN = {"portal": ("mail",)}  # sections in sections
+_WITHIN = {"portal": ("mail",), "log": ("syslog",)}  # sections in sections
 Table = dict[str, Any]
 S = TypeVar("S", bound=Section)
 
@@ -164,6 +179,8 @@ def _parts(document: Table) -> Parts:
         lockout=_valid(Lockout, document.get("lockout", {})),
         portal=_valid(Portal, document.get("portal", {})),
         text=_texts(document.get("text", {})),
+        log=_valid(Log, document.get("log", {})),
+        metrics=_valid(Metrics, document.get("metrics", {})),
         directories=_all_valid(Directory, document.get("directory")),
         clients=_all_valid(Client, document.get("client")),
         policies=_all_valid(Policy, document.get("policy")),

@@ -260,11 +260,37 @@ class Portal(Section):
     mail: Mail | None = None
 
 
+class Syslog(Section):
+    """`[log.syslog]`. `port` None is the usual one of the transport."""
+
+    server: Annotated[str, AfterValidator(web.host)]
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    transport: Literal["udp", "tcp", "tls"] = "tls"
+    ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    facility: Literal[
+        "auth", "authpriv", "daemon", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"
+    ] = "authpriv"
+
+
 class Log(Section):
-    """`[log]`."""
+    """`[log]`. `file` is None where lines go to standard error, which is the journal's under systemd."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["readable", "json"] = "readable"
+    file: Annotated[Path | None, BeforeValidator(rules.file_or_none)] = None
+    syslog: Syslog | None = None
+
+
+MetricsAddress = Annotated[Listen | None, BeforeValidator(rules.listen_for_metrics)]
+
+
+class Metrics(Section):
+    """`[metrics]`. `listen` is None where there are none."""
+
+    listen: MetricsAddress = None
+    insecure_beyond_loopback: StrictBool = False
 
 
 class Settings(Section):
@@ -280,3 +306,4 @@ class Settings(Section):
     text: dict[Language, Text] = {}
     portal: Portal = Portal()
     log: Log = Log()
+    metrics: Metrics = Metrics()

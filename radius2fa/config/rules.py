@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 RADIUS_PORT = 1812  # RFC 2865 section 3
 ACCOUNTING_PORT = 1813  # RFC 2866 section 3
+METRICS_PORT = 9812  # beside those of Prometheus's exporters, and used by none of them
 
 _V4_MAPPED = IPv6Network("::ffff:0:0/96")
 _LISTEN = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
@@ -54,6 +55,11 @@ def listen(value: object) -> object:
 def listen_for_accounting(value: object) -> object:
     """Turn the same into host and port, which is 1813 where it is left out."""
     return listen_on(value, ACCOUNTING_PORT)
+
+
+def listen_for_metrics(value: object) -> object:
+    """Turn "127.0.0.1:9812" (9812 may be left out) into host and port, and "" into None."""
+    return None if value == "" else listen_on(value, METRICS_PORT)
 
 
 def listen_on(value: object, port: int) -> object:

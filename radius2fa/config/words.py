@@ -13,11 +13,13 @@ from radius2fa.config.model import (
     Lockout,
     Log,
     Mail,
+    Metrics,
     Policy,
     Portal,
     Section,
     Server,
     Store,
+    Syslog,
     Text,
 )
 
@@ -36,6 +38,8 @@ SECTIONS: dict[str, type[Section]] = {
     "portal": Portal,
     "portal.mail": Mail,
     "log": Log,
+    "log.syslog": Syslog,
+    "metrics": Metrics,
 }
 SEVERAL = frozenset({"directory", "client", "policy"})  # written in double brackets
 BY_LANGUAGE = "text"  # one section for each language

@@ -2,36 +2,97 @@
 
 import logging
 import sys
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from radius2fa.config.model import Log
 from radius2fa.directory.servers import ServerChange
 from radius2fa.login.ports import Result
+from radius2fa.server.logfile import CannotLog, LogFile, Stream
 from radius2fa.server.login import Login, Observer
+from radius2fa.server.syslog import SyslogSender
+
+_LONGEST = 4096  # characters of one value
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLog:
+    """The log of a process that serves. `lost` tells how many lines each way out has lost so far, by its name."""
+
+    log: FilteringBoundLogger
+    lost: Callable[[], dict[str, int]]
+    close: Callable[[], None]
 
 
 def open_log(settings: Log, stream: TextIO = sys.stderr) -> FilteringBoundLogger:
-    """Return the logger of this process: readable `key='value'` lines, or JSON; the journal adds nothing of its own."""
+    """Return a logger to a stream: readable `key='value'` lines, or JSON; the journal adds nothing of its own."""
+    return _logger(settings, stream)
+
+
+def start_log(settings: Log, program: str, stream: TextIO = sys.stderr) -> OpenLog:
+    """Return the log of this process: lines to the file that is configured or else the stream, and to syslog, if asked.
+
+    `program` is the name that a syslog server sees. Nothing that happens to the log makes a caller fail or wait.
+
+    Raises:
+        CannotLog: the file cannot be opened, or what is needed for TLS to the syslog server cannot be used.
+
+    """
+    out = Stream(stream) if settings.file is None else LogFile(settings.file)
+    name = "stderr" if settings.file is None else "file"
+    beside = _logger(settings, out)
+    if settings.syslog is None:
+        return OpenLog(beside, lambda: {name: out.lost}, lambda: None)
+
+    def tell(level: str, line: Mapping[str, object]) -> None:
+        getattr(beside, level)(**line)
+
+    try:
+        sender = SyslogSender(settings.syslog, program, tell)
+    except ValueError as wrong:
+        raise CannotLog(f"log.syslog: {wrong}") from None
+    sender.start()
+    log = _logger(settings, out, sender)
+    return OpenLog(log, lambda: {name: out.lost, "syslog": sender.lost}, sender.stop)
+
+
+def _logger(settings: Log, out: Any, sender: Callable[[EventDict], None] | None = None) -> FilteringBoundLogger:  # noqa: ANN401 - it writes and flushes
     last: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=True)
         if settings.format == "json"
         # Every value as its repr, which escapes control characters and whatever else prints nothing.
         else structlog.processors.KeyValueRenderer(key_order=["time", "level", "event"])
     )
+
+    def send(_logger: object, _method: str, line: EventDict) -> EventDict:
+        if sender is not None:
+            sender(dict(line))
+        return line
+
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(stream),
+        structlog.WriteLogger(out),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            _clipped,
+            *([send] if sender else []),
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
     ).bind()  # or every line would be bound anew
     return logger
+
+
+def _clipped(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Cut values that are longer than any of ours is: whoever chose one shall not fill the disk."""
+    for name, value in line.items():
+        if isinstance(value, str) and len(value) > _LONGEST:
+            line[name] = f"{value[:_LONGEST]}... ({len(value)} characters)"
+    return line
 
 
 def log_logins(log: FilteringBoundLogger) -> Observer:

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -71,6 +72,7 @@ class _Exchange:
         return self.term.in_force
 
 
+_CODES = {code: code.name.lower().replace("_", "-") for code in Code}
 _RESULTS = {Accept: Result.ACCEPT, Challenge: Result.CHALLENGE, Reject: Result.REJECT}
 
 
@@ -99,6 +101,9 @@ class AccessPort:
         self._duplicates = Duplicates()
         self.drops = Drops(log, clock)
         self.habits = Habits()
+        # By client, code, and whether there was a Message-Authenticator; and by client.
+        self.requests: Counter[tuple[str, str, bool]] = Counter()
+        self.repeats: Counter[str] = Counter()
         self._waiting = 0
 
     @property
@@ -142,6 +147,7 @@ class AccessPort:
     def _begin(self, request: Request, octets: bytes, listener: Listener, source: Source) -> None:
         client = request.client
         self.habits.note(client.name, self._now(), signed=request.signed)
+        self.requests[client.name, _CODES[request.code], request.signed] += 1
         arrived = self._clock()
         # The local address belongs to the socket's identity: a wildcard listener is one socket for several addresses.
         socket = f"{listener.fileno()} {source.local.hex()}"
@@ -149,6 +155,7 @@ class AccessPort:
         begun = self._duplicates.begin(key, request.authenticator, client.name, arrived)
         match begun:
             case bytes():
+                self.repeats[client.name] += 1
                 listener.write(begun, source)
             case Held.IN_PROGRESS:
                 self.drops.drop(Silence.IN_PROGRESS, client.name, octets, source.host)

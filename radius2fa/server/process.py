@@ -18,11 +18,13 @@ from radius2fa.config.model import Settings
 from radius2fa.directory.directories import Directories
 from radius2fa.server.condition import Moment, condition
 from radius2fa.server.localsocket import CannotListen
-from radius2fa.server.logs import log_logins, open_log
+from radius2fa.server.logs import log_logins, start_log
+from radius2fa.server.metrics import figures_of, open_metrics
 from radius2fa.server.notify import keep_watched, notify
 from radius2fa.server.reactor import Reactor
 from radius2fa.server.reload import Reload
 from radius2fa.server.service import Service
+from radius2fa.server.sources import Sources, files_of
 from radius2fa.server.statusport import StatusPort
 from radius2fa.server.twistedlog import TwistedLog
 from radius2fa.store.engine import Store
@@ -36,17 +38,27 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
     Raises:
         ListenFailed: an address cannot be bound.
         UnusableReplies: attributes or values of the policies cannot be sent (`check` finds the same).
+        CannotLog: the log cannot be had as it is configured.
 
     """
-    log = open_log(settings.log)
+    journal = start_log(settings.log, "radius2fa")
+    log, started = journal.log, time.time()
     if settings.server.one_processor:
         _stay_on_one_processor()
     loop: Any = reactor  # a module that becomes an object when a reactor is installed; it has no type
-    service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=[log_logins(log)])
+    figures = figures_of(settings.metrics)
+    observers = [log_logins(log), *([figures.count] if figures else [])]
+    service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=observers)
     globalLogBeginner.beginLoggingTo([TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
     service.start()
     reload = Reload(service, path, reactor=loop, log=log)
     status = open_status(service, reload, loop, log)
+    metrics = None
+    if figures:
+        figures.ask(
+            Sources(service.load, service.directories, journal.lost, lambda: files_of(service.setup.settings), started)
+        )
+        metrics = open_metrics(settings.metrics, figures, loop, log)
 
     # All that start-up made is here to stay, and need not be looked through again and again.
     gc.collect()
@@ -63,7 +75,12 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
     def stop() -> Deferred[None]:
         notify("STOPPING=1", os.environ)
         log.info("stopping", under_way=service.port.under_way)
-        return service.stop().addCallback(lambda _: status.close() if status else None)
+        return service.stop().addCallback(ended)
+
+    def ended(_: object) -> None:
+        for port in (status, metrics):
+            if port:
+                port.close()
 
     loop.callWhenRunning(ready)  # not before SIGTERM is handled: who hears of it may stop the server at once
     loop.addSystemEventTrigger("before", "shutdown", stop)
@@ -73,6 +90,7 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
     log.info(
         "stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.port.drops.counts.items()}
     )
+    journal.close()
 
 
 def _shown(addresses: Sequence[tuple[str, int]]) -> list[str]:

@@ -9,11 +9,13 @@ from twisted.internet.defer import Deferred
 
 from radius2fa.config.model import Listen, Settings
 from radius2fa.directory.directories import Directories, Opened
+from radius2fa.directory.figures import DirectoryFigures
 from radius2fa.login.ports import Unavailable
 from radius2fa.radius.packet import Drop
 from radius2fa.server.accountingport import AccountingPort
 from radius2fa.server.condition import Asking, Figures, Work
 from radius2fa.server.listener import Listener
+from radius2fa.server.load import Load
 from radius2fa.server.login import Observer
 from radius2fa.server.logs import log_changes
 from radius2fa.server.port import AccessPort
@@ -120,10 +122,28 @@ class Service:
                 for each in settings.client
             ],
             drops=counts,
-            directories=[each.directory.figures() for each in self.setup.directory.opened],
+            directories=self.directories(),
             reloaded=reloaded,
             master_keys=self.setup.store.keys.names,
             configuration=self.setup.values,
+        )
+
+    def directories(self) -> list[DirectoryFigures]:
+        """Return how the directories are, from any thread."""
+        return [each.directory.figures() for each in self.setup.directory.opened]
+
+    def load(self) -> Load:
+        """Return what the server has counted and is busy with, from any thread."""
+        port, server = self.port, self.setup.settings.server
+        return Load(
+            requests=dict(port.requests),
+            repeats=dict(port.repeats),
+            drops=dict(port.drops.counts),
+            in_progress=self.workers.busy,
+            waiting=self.workers.waiting,
+            held=port.held,
+            threads=server.threads,
+            backlog=server.backlog,
         )
 
     def start(self) -> None:

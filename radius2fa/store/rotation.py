@@ -33,12 +33,14 @@ _HOLDERS = (
     .distinct()
     .order_by(account.c.name, token.c.kind)
 )
-_ROWS = [
-    select(func.count()).where(
-        func.substr(table.c.hash, 2, 4, type_=LargeBinary) == bindparam("key", type_=LargeBinary)
+_ROWS = select(
+    *(
+        select(func.count())
+        .where(func.substr(table.c.hash, 2, 4, type_=LargeBinary) == bindparam("key", type_=LargeBinary))
+        .scalar_subquery()
+        for table in (journal, act)
     )
-    for table in (journal, act)
-]
+)
 _RESEAL = (
     update(token)
     .where(token.c.id == bindparam("token"), token.c.seed == bindparam("old"))
@@ -90,10 +92,8 @@ class Rotation:
     def rows(self, key: str) -> int:
         """Return how many rows of the audit record were written under a key: without it they cannot be proven."""
         values = {"key": bytes.fromhex(key)}
-        return sum(
-            self._database.read(lambda connection, count=count: connection.execute(count, values).scalar() or 0)
-            for count in _ROWS
-        )
+        logins, acts = self._database.read(lambda connection: connection.execute(_ROWS, values).one())
+        return int(logins) + int(acts)
 
     def reseal(self, progress: Callable[[int, int], None]) -> Resealed:
         """Seal with the first key whatever another one has sealed, in small transactions; tell how far it has come.

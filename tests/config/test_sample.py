@@ -54,6 +54,9 @@ EXAMPLES = {
     ),
     ("portal.mail", "ca_file"),
     ("portal.mail", "user"),
+    ("log", "syslog"),
+    *(("log.syslog", key) for key in ("port", "ca_file", "client_certificate", "client_key")),
+    ("metrics", "listen"),
     *(("policy", key) for key in SECTIONS["policy"].model_fields if key != "adopt_yubikeys"),
     *(("text", key) for key in Text.model_fields),
 }
@@ -67,6 +70,8 @@ FILES = (
     "portal.pem",
     "portal.key",
     "mail.password",
+    "syslog-client.pem",
+    "syslog-client.key",
 )
 
 

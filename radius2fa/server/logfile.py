@@ -1,0 +1,90 @@
+"""Owns where log lines are written: a stream or a file; and that a login never fails because one cannot be."""
+
+import os
+from pathlib import Path
+from typing import TextIO
+
+_MODE = 0o640  # readable for the group, which on Debian is adm, where the folder belongs to it
+
+
+class CannotLog(Exception):  # noqa: N818 - it says what happened
+    """The log cannot be had as it is configured. The text says why."""
+
+
+class Stream:
+    """Lines to a stream, such as standard error. What it does not take is counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to this stream."""
+        self._stream = stream
+        self.lost = 0
+
+    def write(self, line: str) -> None:
+        """Write a line, with its end."""
+        try:
+            self._stream.write(line)
+        except OSError:
+            self.lost += 1
+
+    def flush(self) -> None:
+        """Let it out."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self.lost += 1
+
+
+class LogFile:
+    """Lines to a file, which may be moved away at any time: the next line goes to a new one of its name.
+
+    Each line is one write(2) at the end of the file, so that two processes may share it. Used from all threads, one at
+    a time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            CannotLog: that cannot be.
+
+        """
+        self._path = path
+        self.lost = 0
+        try:
+            self._open()
+        except OSError as fault:
+            raise CannotLog(f"{path}: {fault.strerror}") from None
+
+    def write(self, line: str) -> None:
+        """Write a line, with its end. Where the disk is full, or the folder is gone, it is counted and lost."""
+        try:
+            if self._moved():
+                self._reopen()
+            octets = line.encode("utf-8", "backslashreplace")
+            written = os.write(self._descriptor, octets)
+            if written < len(octets):  # the disk is just full: the next line shall not go on in this one
+                self.lost += 1
+                os.write(self._descriptor, b"\n")
+        except OSError:
+            self.lost += 1
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept back."""
+
+    def _moved(self) -> bool:
+        """Tell whether the name leads elsewhere by now, or nowhere, as after logrotate(8)."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return True
+        return (found.st_dev, found.st_ino) != self._inode
+
+    def _reopen(self) -> None:
+        before = self._descriptor
+        self._open()
+        os.close(before)
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        found = os.fstat(self._descriptor)
+        self._inode = found.st_dev, found.st_ino
