@@ -84,7 +84,8 @@ def test_a_yubikey_is_enrolled_by_a_touch(office: Office, visit: Visit, folder: 
     alice, page = office.house.person(token=False), visit()
     type_password(page, alice)
     page.get_by_role("link", name=re.compile("^YubiKey")).click()
-    page.keyboard.type(touched(key, 1, 1).decode() + "\n")  # the field has the focus already
+    expect(page.locator("input:focus")).to_have_count(1)  # the field has the focus by itself, once the page is there
+    page.keyboard.type(touched(key, 1, 1).decode() + "\n")
     take_recovery_codes(page)
     assert office.house.come_in("challenge", alice, touched(key, 1, 1)).name == "Access-Reject"
     assert office.house.come_in("challenge", alice, touched(key, 1, 2)).name == "Access-Accept"
