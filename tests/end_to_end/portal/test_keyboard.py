@@ -73,10 +73,12 @@ def test_a_first_enrolment_by_the_keyboard_alone(office: Office, visit: Visit) -
 
 def test_the_first_press_of_tab_offers_to_skip_the_menu(office: Office, visit: Visit) -> None:
     alice, page = office.house.person(), visit()
+    expect(page.get_by_label("User name")).to_be_focused()
     page.keyboard.type(alice.uid)
     tab_to(page, "Password")
     page.keyboard.type(alice.password.decode() + "\n")
     expect(page.get_by_role("heading", name="Your second factor")).to_be_visible()
+    expect(page.locator("input:focus")).to_have_count(1)
     page.keyboard.type(alice.code().decode() + "\n")
     expect(page.get_by_role("heading", name="My tokens")).to_be_visible()
     tab_to(page, "Skip to the contents")
