@@ -80,7 +80,7 @@ def test_a_good_configuration_is_taken_and_the_rest_says_what_it_needs(
         reloading.write(text)
         line = reloading.reload()
         assert (line["event"], line["changed"]) == ("reloaded", ["server.backlog", "client.vpn.secret"])
-        (other,) = house.program.events("needs a restart")
+        (other,) = house.program.wait_for(lambda each: each["event"] == "needs a restart")
         assert other["keys"] == ["server.threads"]
         log_in(house, secret="another secret of 24 octets")
         answer = told(house)
