@@ -185,7 +185,7 @@ def test_each_driver_numbers_its_binds_apart_from_its_searches(driver: str, faul
             connection.bind("cn=x", b"Pa55", clock.soon())
             connection.search(Search("dc=x", Scope.BASE, "(uid=a)", ("uid",), 0, 0), clock.soon())
     assert bound == [2**30, 2**30 + 1]
-    assert max(searched) < 100
+    assert max(searched) < 2**30  # ldap3 counts on for all connections of the process
 
 
 def test_a_bind_is_a_use_of_the_connection_for_each_driver(driver: str, faulty: FaultyLdap, clock: Clock) -> None:
