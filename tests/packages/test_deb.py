@@ -42,7 +42,7 @@ bash -c '. /usr/share/bash-completion/completions/radius2fa; COMP_WORDS=(radius2
 step started
 radius2fa init >/dev/null; echo "exit $?"
 stat -c '%U %a' /etc/radius2fa/master.key
-sed -i 's|^#\?listen = .*|listen = ["127.0.0.1:1812"]|' /etc/radius2fa/radius2fa.toml
+sed -i '0,/^#\?listen = .*/s//listen = ["127.0.0.1:1812"]/' /etc/radius2fa/radius2fa.toml
 sed -i 's|^#\?urls = .*|urls = ["ldap://127.0.0.1:3890"]|; s|^#\?start_tls = .*|start_tls = false|' \
     /etc/radius2fa/radius2fa.toml
 printf '%s\n' 'include /etc/ldap/schema/core.schema' 'modulepath /usr/lib/ldap' 'moduleload back_null' \
