@@ -4,20 +4,17 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import CDPSession, Page, expect, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, Playwright, expect
 from werkzeug.serving import make_server
 
 from radius2fa.login.attempt import Accept, Attempt, ClientRules, CodeMode, Reject
 from radius2fa.login.authenticate import authenticate
 from tests.portal.site import PASSWORD, Site, code_at
-
-CHROMIUM = "/usr/bin/chromium"
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+from tests.servers import browser
 
 
 @dataclass
@@ -57,17 +54,13 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield browser
-        browser.close()
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    with browser.chromium(playwright) as running:
+        yield running
 
 
 @pytest.fixture
-def visit(make_site: Callable[..., Site], chromium: Any) -> Iterator[Visit]:
+def visit(make_site: Callable[..., Site], chromium: Browser) -> Iterator[Visit]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         site = make_site(url=f"http://localhost:{port}")

@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 from tests.servers.png import greens
 from tests.servers.tls import Certificate
@@ -28,7 +28,7 @@ _FLAGS = (
 
 
 @contextlib.contextmanager
-def chromium(trusted: Certificate) -> Iterator[Browser]:
+def chromium(playwright: Playwright, trusted: Certificate | None = None) -> Iterator[Browser]:
     """Run Chromium, which trusts one server's certificate as it trusts those of known authorities.
 
     To ignore its faults would not do: no page whose certificate is merely waved through gets at a passkey.
@@ -36,11 +36,12 @@ def chromium(trusted: Certificate) -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
         pytest.fail("chromium is missing: apt-get install chromium fonts-dejavu-core")
-    flags = [*_FLAGS, f"--ignore-certificate-errors-spki-list={_fingerprint(trusted)}"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=flags)
-        yield browser
-        browser.close()
+    flags = list(_FLAGS)
+    if trusted is not None:
+        flags.append(f"--ignore-certificate-errors-spki-list={_fingerprint(trusted)}")
+    browser = playwright.chromium.launch(executable_path=executable, args=flags)
+    yield browser
+    browser.close()
 
 
 def _fingerprint(certificate: Certificate) -> str:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.end_to_end.house import Ready
 from tests.end_to_end.portal.office import Office, Staff
@@ -31,8 +31,8 @@ def certificate(authority: Authority) -> Certificate:
 
 
 @pytest.fixture(scope="session")
-def chromium(certificate: Certificate) -> Iterator[Browser]:
-    with browser.chromium(certificate) as running:
+def chromium(playwright: Playwright, certificate: Certificate) -> Iterator[Browser]:
+    with browser.chromium(playwright, certificate) as running:
         yield running
 
 
