@@ -1,7 +1,6 @@
 """Owns what every page of the portal works with, and how a page gets at it."""
 
 import os
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +12,11 @@ from structlog.typing import FilteringBoundLogger
 
 from radius2fa.config.model import Settings
 from radius2fa.login.case import House
-from radius2fa.login.lockout import place_rules
 from radius2fa.login.ports import Directory
 from radius2fa.portal.letter import Post
 from radius2fa.portal.limits import Limits
 from radius2fa.portal.rules import portal_rules
-from radius2fa.server.wiring import lockout_rules, windows
+from radius2fa.server.wiring import house_by
 from radius2fa.store.engine import Store
 
 _KEY = "radius2fa"
@@ -64,17 +62,7 @@ def world_of(
     clock: Clock = Clock(),
 ) -> World:
     """Return the portal's world, with the decision as the RADIUS server has it but for the rules."""
-    people, lockout = lockout_rules(settings.lockout), settings.lockout
-    house = House(
-        directory=directory,
-        ledger=store.ledger,
-        random=secrets.token_bytes,
-        windows=windows(settings.codes),
-        lockout=people,
-        places=place_rules(people, lockout.unknown_names, lockout.unknown_names_of_client),
-        policies=portal_rules(settings.portal),
-        challenge_seconds=settings.server.challenge_seconds,
-    )
+    house = house_by(portal_rules(settings.portal), settings, store, directory)
     return World(settings, store, directory, house, post, log, clock)
 
 

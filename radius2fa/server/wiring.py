@@ -28,6 +28,11 @@ def house(settings: Settings, store: Store, directory: Directory) -> House:
         UnusableReplies: attributes or values of the policies cannot be sent.
 
     """
+    return house_by(rules(settings), settings, store, directory)
+
+
+def house_by(policies: Rules, settings: Settings, store: Store, directory: Directory) -> House:
+    """Return the decision's surroundings, as configured but for the rules, which are these."""
     lockout = settings.lockout
     people = lockout_rules(lockout)
     return House(
@@ -37,7 +42,7 @@ def house(settings: Settings, store: Store, directory: Directory) -> House:
         windows=windows(settings.codes),
         lockout=people,
         places=place_rules(people, lockout.unknown_names, lockout.unknown_names_of_client),
-        policies=rules(settings),
+        policies=policies,
         challenge_seconds=settings.server.challenge_seconds,
     )
 
