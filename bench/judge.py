@@ -10,6 +10,8 @@ BACK_WITHIN = 2  # seconds
 JUDGED = "libldap"  # the driver that the targets of the rate are set for; the other is reported
 P99_BELOW = 20  # milliseconds
 PAGE_BELOW = 50  # milliseconds, at 50 pages a second
+RECORDED_LEAST = 0.9  # of the rate without the audit record and the figures
+VERIFIED_WITHIN = 60  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,27 @@ def judge_portal(found: dict) -> list[Line]:
     ]
 
 
+def judge_record(found: dict) -> list[Line]:
+    """Return the lines of what the audit record and the figures cost."""
+    rate, cpu = (statistics.median(found[name]) for name in ("rates", "cpus"))
+    spread = f"{min(found['rates']):.2f} to {max(found['rates']):.2f}"
+    figure = f"{rate:.2f} (median of {len(found['rates'])}, {spread}); {cpu:.2f} of the CPU"
+    met = rate >= RECORDED_LEAST and not found["refused"]
+    return [Line("rate with the audit record and figures, against without", figure, f">= {RECORDED_LEAST:g}", met)]
+
+
+def judge_archive(found: dict) -> list[Line]:
+    """Return the lines of a long record."""
+    proof, backup, both, rows = found["verify"], found["backup"], found["beside"], found["rows"]
+    of = f"{backup['seconds']:g} s, {found['octets'] / 1e6:.0f} MB, {backup['resident_mb']:.0f} MB of memory"
+    logins = f"p99 {both['p99_ms']} ms, {found['alone']['p99_ms']} ms without; {accepted(both)} accepted"
+    return [
+        below(f"proof of {rows:,} rows", proof["seconds"], VERIFIED_WITHIN, " s"),
+        Line(f"backup of {rows:,} rows", of, "-", None),
+        Line(f"at {both['per_second']:.0f} logins/s beside it", logins, "all", both["accept"] == both["sent"]),
+    ]
+
+
 JUDGES = {
     "ready": judge_ready,
     "rate": judge_rate,
@@ -164,4 +187,6 @@ JUDGES = {
     "latency": judge_latency,
     "outage": judge_outage,
     "portal": judge_portal,
+    "record": judge_record,
+    "archive": judge_archive,
 }

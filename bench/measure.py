@@ -46,13 +46,14 @@ class Size:
     portal_people: int = 24
     portal_rate: int = 50
     portal_seconds: int = 15
+    archived: int = 1_000_000
 
 
 FULL = Size()
 QUICK = Size(
     people=600, starts=1, rounds=2, logins=150, steady_seconds=2, few_tokens=200, many_tokens=2_000, growth_steps=1,
     growth_logins=100, flood_seconds=2, imported=2_000, latency_logins=300, outage_seconds=10,
-    portal_people=8, portal_seconds=3,
+    portal_people=8, portal_seconds=3, archived=20_000,
 )  # fmt: skip
 
 

@@ -16,14 +16,28 @@ from typing import NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from bench import importing, measure
+from bench import importing, measure, record
 from bench.judge import JUDGES, Line, median
 from bench.measure import Size
 from bench.peer import freeradius as peer
 from bench.server import CACHE_SECONDS, radius2fa
 from bench.world import Turns, World, world
 
-PARTS = ("ready", "rate", "steady", "flood", "growth", "tokens", "latency", "outage", "portal", "policy", "import")
+PARTS = (
+    "ready",
+    "rate",
+    "steady",
+    "flood",
+    "growth",
+    "tokens",
+    "latency",
+    "outage",
+    "portal",
+    "record",
+    "archive",
+    "policy",
+    "import",
+)
 DRIVERS = ("ldap3", "libldap")  # the first is the program's default
 LIMIT = 20 * 60  # seconds for the whole run, whatever happens
 
@@ -136,6 +150,10 @@ def run(chosen: tuple[str, ...], size: Size, driver: str | None, console: Consol
         part("outage", words, lambda: measure.outage(people, one, size))
         words = f"{size.steady_rate} logins/s, alone and beside {size.portal_rate} pages/s"
         part("portal", words, lambda: measure.portal(people, one, size))
+        words = "with the audit record and figures for Prometheus, against without"
+        part("record", words, lambda: record.record(people, one, size))
+        words = f"the proof and the backup of {size.archived:,} rows"
+        part("archive", words, lambda: record.archive(people, one, size))
     part("policy", "200 rules", measure.policy)
     part("import", f"{size.imported:,} tokens", lambda: importing.importing(size.imported))
     return found

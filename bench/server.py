@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,12 +57,21 @@ PAGES = ("/tokens", "/logins", "/tokens", "/enrol")  # what users look at
 
 @contextmanager
 def radius2fa(
-    world: World, name: str, crowd: list[Person], driver: str, *, strangers: int = 0, each: int = 1, url: str = ""
+    world: World,
+    name: str,
+    crowd: list[Person],
+    driver: str,
+    *,
+    strangers: int = 0,
+    each: int = 1,
+    url: str = "",
+    more: str = "",
+    program: Sequence[str | Path] = (PROGRAM,),
 ) -> Iterator[Server]:
     """Run our server, ready to answer, with `each` tokens for each of the crowd and one for as many strangers.
 
     The folder `name` holds its state and is filled when it is used first. `url` is where the directory is, if not
-    where the world has it.
+    where the world has it; `more` goes into the configuration, and `program` is run in place of the installed one.
     """
     port, web, folder = free_port(), free_port(socket.SOCK_STREAM), world.folder / name
     if not folder.exists():
@@ -82,10 +91,11 @@ def radius2fa(
             cache_seconds=CACHE_SECONDS,
             secret=SECRET,
         )
+        + more
     )
     configuration.chmod(0o600)
     start = time.perf_counter()
-    with running([PROGRAM, "--config", configuration, "serve"], log) as pid:
+    with running([*program, "--config", configuration, "serve"], log) as pid:
         wait_until_ready(pid, port, SECRET, log)
         yield Server(pid, port, time.perf_counter() - start)
 

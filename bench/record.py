@@ -1,0 +1,135 @@
+"""Owns the measurements of the audit record: what it costs a login, and a long one's proof and backup."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.measure import Size, drive, steady
+from bench.server import PROGRAM, radius2fa
+from bench.world import Turns, World
+from radius2fa.config.model import Store as StoreSettings
+from radius2fa.login.ports import Record, Result
+from radius2fa.login.stages import Stages
+from radius2fa.store import journal
+from radius2fa.store.engine import address
+from radius2fa.store.pen import Pen
+from radius2fa.store.seal import KeyRing
+from radius2fa.store.sqlite import Sqlite
+
+WINDOW = 32  # logins in flight
+AT_ONCE = 5_000  # rows of a transaction
+UNRECORDED = (sys.executable, "-m", "bench.unrecorded")
+METRICS = '\n[metrics]\nlisten = "127.0.0.1:0"\n'
+
+
+def record(world: World, driver: str, size: Size) -> dict:
+    """Drive two servers by turns: one that counts for Prometheus and writes the record, one that does neither."""
+    with ExitStack() as stack:
+        full = stack.enter_context(radius2fa(world, "recorded", world.crowd, driver, more=METRICS))
+        bare = stack.enter_context(radius2fa(world, "unrecorded", world.crowd, driver, program=UNRECORDED))
+        turns = Turns(world.crowd)
+        for server in (full, bare):
+            drive(server, turns.take(size.people, 15), window=WINDOW)
+        pairs = []
+        for number in range(2 * size.rounds):
+            crowd = turns.take(size.logins, 8)
+            order = (full, bare) if number % 2 == 0 else (bare, full)
+            found = {server.pid: drive(server, crowd, window=WINDOW) for server in order}
+            pairs.append((found[full.pid], found[bare.pid]))
+    return {
+        "rates": [round(mine["per_second"] / theirs["per_second"], 3) for mine, theirs in pairs],
+        "cpus": [round(mine["cpu_us"] / theirs["cpu_us"], 3) for mine, theirs in pairs],
+        "refused": sum(each["sent"] - each["accept"] for pair in pairs for each in pair),
+    }
+
+
+def archive(world: World, driver: str, size: Size) -> dict:
+    """Write a long record, then time its proof, and its backup beside logins at a steady rate."""
+    with radius2fa(world, "archive", world.crowd, driver) as server:
+        folder = world.folder / "archive"
+        write(folder, size.archived)
+        turns = Turns(world.crowd)
+        drive(server, turns.take(size.people, 15), window=WINDOW)
+        alone = steady(server, turns, size)
+        proof = timed(folder, "audit", "verify", "--json")
+        backup = start(folder, "backup", str(folder / "backup"), "--json")
+        beside = steady(server, turns, size)
+        return {
+            "rows": size.archived,
+            "verify": proof,
+            "backup": ended(backup),
+            "octets": (folder / "backup").stat().st_size,
+            "alone": alone,
+            "beside": beside,
+        }
+
+
+def write(folder: Path, rows: int) -> None:
+    """Write so many logins into the record, as a server of another name would have."""
+    key_file = folder / "master.key"
+    settings = StoreSettings(url=f"sqlite:///{folder}/radius2fa.db", key_file=key_file)
+    pen = Pen(KeyRing.read(key_file), "long-ago")
+    database = Sqlite(address(settings), timeout=30, clock=time.monotonic, pen=pen)
+    when = time.time() - rows
+    for first in range(0, rows, AT_ONCE):
+        logins = [login(number, when + number) for number in range(first, min(first + AT_ONCE, rows))]
+        database.write(lambda connection, logins=logins: [journal.write(connection, each, pen) for each in logins])
+    database.close()
+
+
+def login(number: int, when: float) -> Record:
+    """Return what an accepted login leaves."""
+    name = f"u{number % 5000:05d}"
+    return Record(
+        id=f"{number:016x}",
+        when=when,
+        client="gateway",
+        name=name,
+        source="192.0.2.7",
+        result=Result.ACCEPT,
+        reason=None,
+        subject=f"f4b1e6a0-0000-4000-8000-{number % 5000:012d}",
+        token=f"0d2c1e5a-0000-4000-8000-{number % 5000:012d}",
+        policy="staff",
+        factor="totp",
+        person=name,
+        serial=f"S{number % 5000:07d}",
+        stages=Stages(0.2, 0.4, 0.3, 2.5, 3.1),
+    )
+
+
+def start(folder: Path, *arguments: str) -> tuple[subprocess.Popen, float]:
+    """Start a command of the program; return it with the time of its start."""
+    command = [PROGRAM, "--config", folder / "radius2fa.toml", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL), time.perf_counter()
+
+
+def ended(started: tuple[subprocess.Popen, float]) -> dict:
+    """Wait for a command; return its seconds until now, those of CPU, its most memory, and what it printed.
+
+    Raises:
+        RuntimeError: it failed.
+
+    """
+    process, since = started
+    with process.stdout as output:
+        printed = output.read()
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - since
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise RuntimeError(f"{process.args} failed")
+    return {
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "resident_mb": round(used.ru_maxrss * 1024 / 1e6, 1),  # kilobytes on Linux
+        "printed": json.loads(printed),
+    }
+
+
+def timed(folder: Path, *arguments: str) -> dict:
+    """Run a command of the program, and return the same."""
+    return ended(start(folder, *arguments))
