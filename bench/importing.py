@@ -5,9 +5,10 @@ import base64
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from bench.process import beside, figures
 
 PROGRAM = Path(sys.executable).with_name("radius2fa")
 TOKENS = 100_000
@@ -94,34 +95,18 @@ def measured(name: str, count: int) -> dict:
         configuration.write_text(CONFIGURATION.format(folder=folder))
         with file.open("w") as out:
             out.writelines(FILES[name](count))
-        start = time.perf_counter()
-        resident = run(configuration, "token", "import", str(file))
+        took = run(configuration, "token", "import", str(file))
         return {
             "tokens": count,
             "file_mb": round(file.stat().st_size / 1e6, 1),
-            "seconds": round(time.perf_counter() - start, 2),
-            "resident_mb": round(resident, 1),
+            "seconds": took["seconds"],
+            "resident_mb": took["resident_mb"],
         }
 
 
-def run(configuration: Path, *arguments: str) -> float:
-    """Run the program to its end, and return the most resident memory that it had, in megabytes.
-
-    Raises:
-        RuntimeError: it did not end well.
-
-    """
-    command = [str(PROGRAM), "--config", str(configuration), *arguments]
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    try:
-        actions = [(os.POSIX_SPAWN_DUP2, quiet, sys.stdout.fileno())]
-        process = os.posix_spawn(PROGRAM, command, os.environ, file_actions=actions)
-        _, status, used = os.wait4(process, 0)
-    finally:
-        os.close(quiet)
-    if status != 0:
-        raise RuntimeError(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return used.ru_maxrss * 1024 / 1e6  # kilobytes on Linux
+def run(configuration: Path, *arguments: str) -> dict:
+    """Run the program to its end, and return what it took."""
+    return figures(beside("bench.command", str(PROGRAM), "--config", str(configuration), *arguments))
 
 
 def main() -> None:

@@ -1,7 +1,5 @@
 """Owns the measurements of the audit record: what it costs a login, and a long one's proof and backup."""
 
-import json
-import os
 import subprocess
 import sys
 import time
@@ -9,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.measure import Size, drive, steady
+from bench.process import beside, figures
 from bench.server import PROGRAM, radius2fa
 from bench.world import Turns, World
 from radius2fa.config.model import Store as StoreSettings
@@ -55,16 +54,16 @@ def archive(world: World, driver: str, size: Size) -> dict:
         turns = Turns(world.crowd)
         drive(server, turns.take(size.people, 15), window=WINDOW)
         alone = steady(server, turns, size)
-        proof = timed(folder, "audit", "verify", "--json")
-        backup = start(folder, "backup", str(folder / "backup"), "--json")
-        beside = steady(server, turns, size)
+        proof = figures(started(folder, "audit", "verify"))
+        backup = started(folder, "backup", str(folder / "backup"))
+        both = steady(server, turns, size)
         return {
             "rows": size.archived,
             "verify": proof,
-            "backup": ended(backup),
+            "backup": figures(backup),
             "octets": (folder / "backup").stat().st_size,
             "alone": alone,
-            "beside": beside,
+            "beside": both,
         }
 
 
@@ -102,34 +101,6 @@ def login(number: int, when: float) -> Record:
     )
 
 
-def start(folder: Path, *arguments: str) -> tuple[subprocess.Popen, float]:
-    """Start a command of the program; return it with the time of its start."""
-    command = [PROGRAM, "--config", folder / "radius2fa.toml", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL), time.perf_counter()
-
-
-def ended(started: tuple[subprocess.Popen, float]) -> dict:
-    """Wait for a command; return its seconds until now, those of CPU, its most memory, and what it printed.
-
-    Raises:
-        RuntimeError: it failed.
-
-    """
-    process, since = started
-    with process.stdout as output:
-        printed = output.read()
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - since
-    if os.waitstatus_to_exitcode(status) != 0:
-        raise RuntimeError(f"{process.args} failed")
-    return {
-        "seconds": round(seconds, 1),
-        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
-        "resident_mb": round(used.ru_maxrss * 1024 / 1e6, 1),  # kilobytes on Linux
-        "printed": json.loads(printed),
-    }
-
-
-def timed(folder: Path, *arguments: str) -> dict:
-    """Run a command of the program, and return the same."""
-    return ended(start(folder, *arguments))
+def started(folder: Path, *arguments: str) -> subprocess.Popen:
+    """Start a command of the program; `process.figures` waits for what it took."""
+    return beside("bench.command", str(PROGRAM), "--config", str(folder / "radius2fa.toml"), *arguments)
