@@ -7,7 +7,7 @@ Two rows may hold one device, which was imported under two serial numbers. Such 
 theirs, and all codes are burned in the first of them: each code works once, also where two logins come at once.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from hmac import compare_digest
 
@@ -80,12 +80,11 @@ def check(tokens: Sequence[Factor], code: bytes, when: float, windows: Windows, 
     A code must have the form of a token's, octet for octet: nothing is stripped. The order of the tokens makes no
     difference; of those that make the same codes, a code that is Used for one is for all.
     """
-    devices = _devices(tokens)
-    able = [_abreast(token, devices) for token in tokens if fits(token, code)]
-    verdicts = [_in_first(_judge(token, code, when, windows), devices[_device(token)]) for token in able]
+    able = [(_abreast(token, device), device) for token, device in _with_devices(tokens) if fits(token, code)]
+    verdicts = [_in_first(_judge(token, code, when, windows), device) for token, device in able]
     if resync and not any(isinstance(verdict, Match) for verdict in verdicts):
         # The wide look costs ten times the near one. Who is let in shows by that alone that it was not needed.
-        verdicts += [_far(token, code, when, windows) for token in able if isinstance(token, Token)]
+        verdicts += [_far(token, code, when, windows) for token, _ in able if isinstance(token, Token)]
     return min(verdicts, key=_rank, default=WRONG)
 
 
@@ -97,13 +96,20 @@ class _Device:
     counter: int
 
 
-def _devices(tokens: Sequence[Factor]) -> Mapping[Hashable, _Device]:
+def _with_devices(tokens: Sequence[Factor]) -> list[tuple[Factor, _Device]]:
+    """Return each token with its device."""
+    if len(tokens) == 1:  # as most people's
+        (token,) = tokens
+        return [(token, _Device(token.id, token.counter))]
+    keys = [_device(token) for token in tokens]
     found: dict[Hashable, _Device] = {}
-    for token in tokens:
-        device = _device(token)
-        other = found.get(device, _Device(token.id, token.counter))
-        found[device] = _Device(min(other.first, token.id), max(other.counter, token.counter))
-    return found
+    for token, key in zip(tokens, keys, strict=True):
+        other = found.get(key)
+        if other is None:
+            found[key] = _Device(token.id, token.counter)
+        else:
+            found[key] = _Device(min(other.first, token.id), max(other.counter, token.counter))
+    return [(token, found[key]) for token, key in zip(tokens, keys, strict=True)]
 
 
 def _device(token: Factor) -> Hashable:
@@ -121,10 +127,9 @@ def _device(token: Factor) -> Hashable:
             return token.kind, token.id
 
 
-def _abreast(token: Factor, devices: Mapping[Hashable, _Device]) -> Factor:
+def _abreast(token: Factor, device: _Device) -> Factor:
     """Return a token with the counter of its device: itself, where no other row of the device is ahead."""
-    counter = devices[_device(token)].counter
-    return token if token.counter == counter else replace(token, counter=counter)
+    return token if token.counter == device.counter else replace(token, counter=device.counter)
 
 
 def _in_first(verdict: Verdict, device: _Device) -> Verdict:
