@@ -11,17 +11,14 @@ from dataclasses import replace
 from functools import partial
 
 from radius2fa.directory.drivers.libldap_codec import BIND, ENTRY, REFERENCE, SEARCH_DONE, Codec
-from radius2fa.directory.drivers.simple_bind import bind, number_after
-from radius2fa.directory.drivers.start_tls import begin_tls
-from radius2fa.directory.drivers.wire import Wire
+from radius2fa.directory.drivers.line import FAREWELL, Line
 from radius2fa.directory.endpoint import Endpoint
-from radius2fa.directory.link import LONGEST_IDLE, Broken, Dialling
+from radius2fa.directory.link import Broken, Dialling
 from radius2fa.directory.resolve import first_connected
 from radius2fa.directory.terms import Found, Result, Search
 from radius2fa.directory.tls import client_context, doubts
 
 _LOT = 16384  # octets, as many as TLS has in one record
-_FAREWELL = 0.05  # seconds, which are needed only where the socket's buffer is full
 
 
 class LibldapDriver:
@@ -39,35 +36,13 @@ class LibldapDriver:
         return LibldapConnection(opened, self._dialling, self._context, self._doubts)
 
 
-class LibldapConnection:
+class LibldapConnection(Line):
     """One connection, as `link.Connection`."""
 
-    def __init__(
-        self, opened: socket.socket, dialling: Dialling, context: ssl.SSLContext, doubts_of_tls: str = ""
-    ) -> None:
+    def __init__(self, opened: socket.socket, dialling: Dialling, context: ssl.SSLContext, doubts: str = "") -> None:
         """Take over a connected socket. An answer takes `dialling.timeout` seconds at most."""
-        self._context = context
-        self._doubts = doubts_of_tls
-        self._start_tls = dialling.start_tls
-        self._wire = Wire(opened, dialling.clock, dialling.longest_answer)
+        super().__init__(opened, dialling, context, doubts)
         self._codec = Codec()
-        self._number = 0
-        self._timeout = dialling.timeout
-        self._clock = dialling.clock
-        self._used = self._clock()
-
-    def bind(self, dn: str, password: bytes, deadline: float) -> Result:
-        """Exchange one bind for its result.
-
-        Raises:
-            Broken: when there is none.
-
-        """
-        self._begin(deadline)
-        self._number = number_after(self._number)
-        result = bind(self._wire, self._number, dn, password)
-        self._used = self._clock()
-        return result
 
     def search(self, search: Search, deadline: float) -> tuple[list[Found], Result]:
         """Exchange one search for the entries that were found, and the result. References elsewhere are not followed.
@@ -86,30 +61,12 @@ class LibldapConnection:
         self._codec.write_external_bind()
         return self._answer(BIND)[1]
 
-    def secure(self, endpoint: Endpoint, deadline: float) -> None:
-        """Begin TLS as the configuration says. Raises Broken when there is none; only StartTLS has been sent then."""
-        if endpoint.path or not (endpoint.tls or self._start_tls):
-            return  # what is said over a socket of this machine crosses no network
-        self._begin(deadline)
-        begin_tls(self._wire, endpoint, self._context, self._doubts)
-
-    def certificate(self) -> bytes | None:
-        """Return the server's certificate (DER), None without TLS."""
-        return self._wire.certificate()
-
-    def usable(self) -> bool:
-        """Tell whether it may serve again: used lately, and silent since."""
-        return self._clock() - self._used <= LONGEST_IDLE and self._wire.silent()
-
     def close(self) -> None:
         """Take leave, as far as that needs no waiting, and close."""
-        self._wire.begin(self._clock() + _FAREWELL)
+        self._wire.begin(self._clock() + FAREWELL)
         with contextlib.suppress(Broken):  # the other side sees the end anyway
             self._wire.sendall(self._codec.farewell())
         self._wire.close()
-
-    def _begin(self, deadline: float) -> None:
-        self._wire.begin(min(deadline, self._clock() + self._timeout))
 
     def _answer(self, last: int) -> tuple[list[Found], Result]:
         """Send what has been written, and read up to the message of the kind that ends the answer."""
