@@ -4,7 +4,6 @@ Reads the store and changes nothing in it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from radius2fa.login.attempt import CodeMode
 from radius2fa.login.case import Case, Doubt, Judgement, Proof, Visit
@@ -55,7 +54,7 @@ def prove(case: Case, found: Entry | NotFound) -> Proof | Doubt:
             return proof
         proof = Proof(visit, case.attempt.password, None, spared)
     try:
-        return replace(proof, reply=visit.rule.reply(visit.entry))
+        return Proof(visit, proof.password, proof.burn, proof.factor, visit.rule.reply(visit.entry))
     except Unfit:
         return Doubt(Reason.REPLY_UNUSABLE, visit, proof.token)
 

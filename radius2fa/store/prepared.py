@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, Update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
-_DIALECT = sqlite.dialect(paramstyle="named")
+_DIALECT = sqlite.dialect(paramstyle="qmark")
 
 
 class Prepared:
@@ -23,7 +23,9 @@ class Prepared:
         self._statement = statement
         compiled = statement.compile(dialect=_DIALECT)
         self._sql = str(compiled)
-        self._defaults = compiled.params  # the values that stand in the statement itself; None for the others
+        self._names = tuple(compiled.positiontup or ())
+        # The values that stand in the statement itself.
+        self._own = {name: value for name, value in compiled.params.items() if value is not None}
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Run a query and return its rows."""
@@ -39,8 +41,9 @@ class Prepared:
 
     def _run(self, connection: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
         driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+        known = {**self._own, **values} if self._own else values
         try:
-            return driver.execute(self._sql, {**self._defaults, **values})
+            return driver.execute(self._sql, [known.get(name) for name in self._names])
         except sqlite3.Error as error:
             # As SQLAlchemy would have raised it, and without the values.
             raise DBAPIError.instance(self._sql, None, error, sqlite3.Error, hide_parameters=True) from None
