@@ -56,8 +56,10 @@ class Source:
 class Listener:
     """A bound socket that hands every datagram to `receive` in the reactor thread. `receive` must not raise."""
 
-    def __init__(self, host: str, port: int, receive: Receive, reactor: Reactor) -> None:
-        """Bind at once, read from `start` on.
+    def __init__(
+        self, host: str, port: int, receive: Receive, reactor: Reactor, given: socket.socket | None = None
+    ) -> None:
+        """Bind at once, or take the socket that somebody has bound to this address; read from `start` on.
 
         Raises:
             ListenFailed: the address is no address of this host, is taken, or needs a privilege.
@@ -68,7 +70,14 @@ class Listener:
         self._level, self._kind = (
             (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO) if ":" in host else (socket.IPPROTO_IP, _IP_PKTINFO)
         )
-        self._socket = _bind(host, port)
+        self._socket = given or _socket(host, port)
+        try:
+            _prepare(self._socket, host)
+            if given is None:
+                self._socket.bind((host, port))
+        except OSError as fault:
+            self._socket.close()
+            raise ListenFailed(f"{_shown(host, port)}: {fault.strerror}") from None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -140,30 +149,31 @@ class Listener:
         """Do nothing: a UDP socket has no connection to lose."""
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    ipv6 = ":" in host
-    where = f"[{host}]:{port}" if ipv6 else f"{host}:{port}"
+def _socket(host: str, port: int) -> socket.socket:
     try:
-        bound = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     except OSError as fault:
-        raise ListenFailed(f"{where}: {fault.strerror}") from None
-    try:
-        if ipv6:
-            # Each family has a listener of its own, so that "::" and "0.0.0.0" can both be asked for.
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        else:
-            bound.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        _enlarge(bound)
-        bound.bind((host, port))
-    except OSError as fault:
-        bound.close()
-        raise ListenFailed(f"{where}: {fault.strerror}") from None
-    return bound
+        raise ListenFailed(f"{_shown(host, port)}: {fault.strerror}") from None
 
 
-def _enlarge(bound: socket.socket) -> None:
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _prepare(opened: socket.socket, host: str) -> None:
+    opened.settimeout(0)
+    if ":" in host:
+        # Each family has a listener of its own, so that "::" and "0.0.0.0" can both be asked for.
+        if not opened.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    _enlarge(opened)
+
+
+def _enlarge(opened: socket.socket) -> None:
     try:
-        bound.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
     except PermissionError:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)  # cut at net.core.rmem_max
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)  # cut at net.core.rmem_max

@@ -16,6 +16,7 @@ from twisted.logger import globalLogBeginner
 from radius2fa import __version__
 from radius2fa.config.model import Settings
 from radius2fa.directory.directories import Directories
+from radius2fa.server.activation import inherited
 from radius2fa.server.condition import Moment, condition
 from radius2fa.server.localsocket import CannotListen
 from radius2fa.server.logs import log_logins, start_log
@@ -48,7 +49,10 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
     loop: Any = reactor  # a module that becomes an object when a reactor is installed; it has no type
     figures = figures_of(settings.metrics)
     observers = [log_logins(log), *([figures.count] if figures else [])]
-    service = Service(settings, store=store, directory=directory, reactor=loop, log=log, observers=observers)
+    given = inherited(os.environ, os.getpid())
+    service = Service(
+        settings, store=store, directory=directory, reactor=loop, log=log, observers=observers, given=given
+    )
     globalLogBeginner.beginLoggingTo([TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
     service.start()
     reload = Reload(service, path, reactor=loop, log=log)

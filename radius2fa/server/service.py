@@ -13,6 +13,7 @@ from radius2fa.directory.figures import DirectoryFigures
 from radius2fa.login.ports import Unavailable
 from radius2fa.radius.packet import Drop
 from radius2fa.server.accountingport import AccountingPort
+from radius2fa.server.activation import Inherited
 from radius2fa.server.condition import Asking, Figures, Work
 from radius2fa.server.listener import Listener
 from radius2fa.server.load import Load
@@ -55,8 +56,9 @@ class Service:
         reactor: Reactor,
         log: FilteringBoundLogger,
         observers: Sequence[Observer] = (),
+        given: Inherited | None = None,
     ) -> None:
-        """Put the parts together; nothing is bound or started yet.
+        """Put the parts together; nothing is bound or started yet. `given` are sockets that are bound already.
 
         Raises:
             UnusableReplies: attributes or values of the policies cannot be sent (`check` finds the same).
@@ -91,6 +93,7 @@ class Service:
         self._accounting_listeners: list[Listener] = []
         self._listeners: list[tuple[Listen, Listener]] = []
         self._leaving: list[Listener] = []
+        self._given = given or {}
         self._stopping = False
         self._observe(directory.opened)
 
@@ -163,6 +166,7 @@ class Service:
         except Exception:
             self._close()
             raise
+        self._part_with_unused()
         self.workers.start()
         for listener in self._every_listener:
             listener.start()
@@ -236,7 +240,16 @@ class Service:
         return done
 
     def _bound(self, listen: Listen) -> Listener:
-        return Listener(listen.host, listen.port, self.port.receive, self._reactor)
+        given = self._given.pop((listen.host, listen.port), None)
+        return Listener(listen.host, listen.port, self.port.receive, self._reactor, given)
+
+    def _part_with_unused(self) -> None:
+        """Close the sockets that were given for addresses which the configuration does not have."""
+        for (host, port), given in self._given.items():
+            remedy = "Let the socket's unit and `listen` say the same."
+            self._log.warning("socket not used", listen=f"{host} port {port}", remedy=remedy)
+            given.close()
+        self._given.clear()
 
     def _parted(self, setup: Setup) -> tuple[list[tuple[Listen, Listener]], list[Listen], list[Listener]]:
         """Return the listeners that stay, the addresses that have none yet, and the listeners that go."""

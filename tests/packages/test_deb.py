@@ -62,6 +62,19 @@ print("processors:", len(os.sched_getaffinity(int(sys.argv[1]))))
 PYTHON
 journalctl --no-pager -o cat -u radius2fa
 
+step held
+drop_in=/etc/systemd/system/radius2fa.socket.d
+mkdir -p $drop_in
+printf '[Socket]\nListenDatagram=\nListenDatagram=127.0.0.1:1812\n' >$drop_in/listen.conf
+systemctl daemon-reload
+systemctl stop radius2fa
+systemctl enable --now radius2fa.socket 2>&1; echo "exit $?"
+systemctl is-active radius2fa radius2fa.socket
+answered
+systemctl is-active radius2fa
+systemctl stop radius2fa.socket radius2fa; systemctl disable radius2fa.socket 2>/dev/null
+rm -r $drop_in; systemctl daemon-reload; systemctl start radius2fa
+
 step upgraded
 before=$(main_pid)
 dpkg -i /out/*.deb 2>&1; echo "exit $?"
@@ -136,6 +149,7 @@ def test_it_holds_the_program_and_nothing_that_built_it(package: Path) -> None:
         "/opt/radius2fa/bin/radius2fa",
         "/usr/lib/systemd/system/radius2fa.service",
         "/usr/lib/systemd/system/radius2fa-portal.service",
+        "/usr/lib/systemd/system/radius2fa.socket",
         "/usr/lib/sysusers.d/radius2fa.conf",
         "/usr/lib/tmpfiles.d/radius2fa.conf",
         "/usr/share/bash-completion/completions/radius2fa",
@@ -172,6 +186,13 @@ def test_systemd_starts_it_and_it_answers(life: dict[str, str]) -> None:
     assert "WatchdogUSec=30s\nprocessors: 1\n" in told
     assert "status 0\n" in told
     assert "event='ready'" in told
+
+
+def test_a_request_starts_the_server_where_systemd_holds_the_port(life: dict[str, str]) -> None:
+    told = life["held"]
+    assert "exit 0\ninactive\nactive\n" in told
+    assert "Received Access-Accept" in told
+    assert told.endswith("active\n\n")
 
 
 def test_an_upgrade_starts_it_again(life: dict[str, str]) -> None:

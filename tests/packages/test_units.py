@@ -1,6 +1,7 @@
 """The units as systemd's own tool judges them. It has to be there: `scripts/bootstrap` installs it."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def placed(folder: Path) -> list[Path]:
     for unit in UNITS:
         copies.append(folder / unit.name)
         copies[-1].write_text(unit.read_text().replace("=/opt/radius2fa/bin/radius2fa ", "=/bin/true "))
-    return copies
+    return [Path(shutil.copy(SYSTEMD / "radius2fa.socket", folder)), *copies]
 
 
 def test_there_is_a_unit_for_each_daemon() -> None:

@@ -79,6 +79,7 @@ def test_the_wheel_holds_the_program_and_all_that_it_reads(wheel: Path) -> None:
         "radius2fa/shipped/etc/radius2fa.toml",
         "radius2fa/shipped/systemd/radius2fa.service",
         "radius2fa/shipped/systemd/radius2fa-portal.service",
+        "radius2fa/shipped/systemd/radius2fa.socket",
         "radius2fa/shipped/systemd/radius2fa.sysusers",
         "radius2fa/shipped/systemd/radius2fa.tmpfiles",
         "radius2fa/portal/templates/base.html",

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -41,6 +42,13 @@ def _toml_value(value: object) -> str:
             return f"{{ {', '.join(f'{json.dumps(key)} = {_toml_value(each)}' for key, each in value.items())} }}"
         case _:
             return json.dumps(value, ensure_ascii=False)
+
+
+def passing(port: socket.socket | None) -> list[str]:
+    """Return what stands before a command to which a port is passed, as sd_listen_fds(3) says."""
+    if port is None:
+        return []
+    return ["bash", "-c", f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&{port.fileno()}']
 
 
 class Program:
@@ -118,13 +126,17 @@ class Program:
         found = json.loads(self.run("check", "--json", expect=expect).stdout)["checks"]
         return {one["subject"]: (one["verdict"], f"{one['message']} {one['remedy']}".strip()) for one in found}
 
-    def start(self, **environment: str) -> Self:
-        """Start the server, with further variables in its environment, and wait until it is ready."""
+    def start(self, port: socket.socket | None = None, **environment: str) -> Self:
+        """Start the server, with further variables in its environment, and wait until it is ready.
+
+        A port is passed to it as systemd would.
+        """
         self.lines.clear()
         self._read_to_the_end = False
         self._process = subprocess.Popen(
-            [EXECUTABLE, "--config", str(self.config), self.DAEMON],
+            [*passing(port), EXECUTABLE, "--config", str(self.config), self.DAEMON],
             stdin=subprocess.DEVNULL,
+            pass_fds=[] if port is None else [port.fileno()],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
