@@ -85,3 +85,11 @@ def test_it_starts_the_server_and_is_asked_how_it_does(stages: list[list[Instruc
     assert json.loads(entry.text) + json.loads(command.text) == ["radius2fa", "serve"]
     asked = json.loads(health.text.partition(" CMD ")[2])
     assert asked == ["radius2fa", "status", "--running"]
+
+
+def test_the_user_and_its_group_have_the_numbers_that_it_runs_as(stages: list[list[Instruction]]) -> None:
+    """Or it could not read the configuration, which `init` leaves to its group."""
+    ((user, group),) = [each.text.split(":") for each in of(stages[-1], "USER")]
+    (made,) = [each.text for each in of(stages[-1], "RUN")]
+    assert re.findall(r"groupadd --gid (\d+) radius2fa", made) == [group]
+    assert re.findall(r"useradd --uid (\d+) --gid (\d+) ", made) == [(user, group)]
