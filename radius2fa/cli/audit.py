@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from enum import StrEnum
 from typing import Annotated
 
@@ -63,7 +63,7 @@ def audit(
         fail(USAGE, "--client, --result and --reason are of logins, not of acts")
     form = Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
     now = time.time()
-    begin, end = _moment(since, now), _moment(until, now)
+    begin, end = _moment("--since", since, now), _moment("--until", until, now)
     with closing(open_store(open_settings(), threads=1)) as store:
         rows = acts_of(store, user, begin, end) if acts else logins_of(store, user, client, result, reason, begin, end)
         show(ACTS if acts else LOGINS, rows, form, last, follow=follow)
@@ -118,10 +118,12 @@ def _print(kind: Kind, row: object, form: Form) -> None:
             typer.echo("  ".join(printable(cell) for cell in kind.cells(row) if cell))
 
 
-def _moment(text: str, now: float) -> float | None:
+def _moment(option: str, text: str, now: float) -> float | None:
     if not text:
         return None
-    try:
+    with suppress(typer.BadParameter):
         return now - duration(text)
-    except typer.BadParameter:
+    try:
         return beginning(text)
+    except typer.BadParameter as wrong:
+        raise typer.BadParameter(f"{option}: {wrong.message}; or a span of time before now, as 1h or 7d") from None
