@@ -46,7 +46,9 @@ def audit(
     user: Annotated[str, typer.Option(metavar="NAME", help="A part of the user's name.")] = "",
     client: Annotated[str, typer.Option(metavar="NAME", help="The RADIUS client.")] = "",
     result: Annotated[Result | None, typer.Option(help="How the login ended.")] = None,
-    reason: Annotated[Reason | None, typer.Option(metavar="REASON", help="Why it was refused: one of `explain --reasons`.")] = None,
+    reason: Annotated[
+        Reason | None, typer.Option(metavar="REASON", help="Why it was refused: one of `explain --reasons`.")
+    ] = None,
     since: Annotated[str, typer.Option(metavar="WHEN", help="From then on: 1h, 7d, a day, a time.")] = "",
     until: Annotated[str, typer.Option(metavar="WHEN", help="Before then.")] = "",
     last: Annotated[int | None, typer.Option(min=1, help="So many rows, the newest; a table has 50 else.")] = None,
