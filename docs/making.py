@@ -8,9 +8,10 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import typer
@@ -23,6 +24,7 @@ FOLDER = Path(__file__).with_name("reference")
 _SECTION = re.compile(r"#?(\[\[?)([a-z.]+)\]\]?")
 _KEY = re.compile(r"#?([a-z_]+) = (.*)")
 _INDENT = "   "  # before the lines of an example
+_FEW = 8  # values of an option that are told; reasons are more, and have a page
 _MADE = "<!-- Made by docs/making.py of the program itself: change it there. -->\n"
 
 
@@ -90,14 +92,18 @@ def commands() -> str:
     """Return the page of the commands."""
     root = typer.main.get_command(app)
     lines = [_MADE, "# The commands\n", str(root.help) + "\n", str(getattr(root, "epilog", "")) + "\n"]
+    lines += ["For all commands; `--config` may stand behind the command's name too:\n", *_table(root)]
     for path, command in _commands(root, ("radius2fa",)):
         with click.Context(command, info_name=" ".join(path)) as context:
             usage = command.get_usage(context).removeprefix("Usage: ")
         lines += [f"## `{' '.join(path)}`\n", (command.help or "").strip() + "\n", f"```text\n{usage}\n```\n"]
-        rows = list(_parameters(command))
-        if rows:
-            lines += ["| option or argument | means | default |", "|---|---|---|", *rows, ""]
+        lines += _table(command)
     return "\n".join(lines)
+
+
+def _table(command: click.Command) -> list[str]:
+    rows = list(_parameters(command))
+    return ["| option or argument | means | default |", "|---|---|---|", *rows, ""] if rows else []
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -113,12 +119,30 @@ def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[t
 def _parameters(command: click.Command) -> Iterator[str]:
     for parameter in command.params:
         names = ", ".join((*parameter.opts, *parameter.secondary_opts))
-        shown = names if names.startswith("-") else str(parameter.metavar or names).upper()
-        words = " ".join(str(getattr(parameter, "help", "") or "").split()).replace("|", "\\|")
+        value = f" {parameter.metavar}" if parameter.metavar else ""
+        shown = names + value if names.startswith("-") else str(parameter.metavar or names).upper()
+        words = " ".join([str(getattr(parameter, "help", "") or ""), *_choices(parameter)]).replace("|", "\\|")
+        words = " ".join(words.split())
         told = getattr(parameter, "show_default", None)
         default = told if isinstance(told, str) else parameter.default
-        plain = default is None or default is False or callable(default) or "Sentinel" in type(default).__name__
+        plain = (
+            default is None
+            or default is False
+            or default == ""
+            or callable(default)
+            or "Sentinel" in type(default).__name__
+        )
         yield f"| `{shown}` | {words} | {'' if plain else f'`{default}`'} |"
+
+
+def _choices(parameter: Any) -> Iterator[str]:  # noqa: ANN401 - Typer's parameters have no public type
+    """Yield the values that an option takes, where they are few."""
+    annotation = parameter.type_descriptor.annotation if hasattr(parameter, "type_descriptor") else None
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Enum) and len(kind) <= _FEW:
+            yield f"One of {', '.join(f'`{each.value}`' for each in kind)}."
+    if envvar := parameter.envvar:
+        yield f"Or the environment's `{envvar}`."
 
 
 PAGES = {"configuration.md": configuration, "commands.md": commands}

@@ -26,7 +26,7 @@ def assign(
     *,
     confirm: Annotated[
         bool,
-        typer.Option("--confirm", help="Ask for a code first (two, of a button). Without it nothing is assigned."),
+        typer.Option("--confirm", help="Ask for a code first (two, of a button). If it is wrong, nothing is assigned."),
     ] = False,
 ) -> None:
     """Give a token of the stock to USER."""

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from enum import StrEnum
 from typing import Annotated
 
@@ -46,10 +46,12 @@ def audit(
     user: Annotated[str, typer.Option(metavar="NAME", help="A part of the user's name.")] = "",
     client: Annotated[str, typer.Option(metavar="NAME", help="The RADIUS client.")] = "",
     result: Annotated[Result | None, typer.Option(help="How the login ended.")] = None,
-    reason: Annotated[Reason | None, typer.Option(metavar="REASON", help="Why it was refused.")] = None,
+    reason: Annotated[
+        Reason | None, typer.Option(metavar="REASON", help="Why it was refused: one of `explain --reasons`.")
+    ] = None,
     since: Annotated[str, typer.Option(metavar="WHEN", help="From then on: 1h, 7d, a day, a time.")] = "",
     until: Annotated[str, typer.Option(metavar="WHEN", help="Before then.")] = "",
-    last: Annotated[int | None, typer.Option(min=1, help="So many rows, the newest.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="So many rows, the newest; a table has 50 else.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new rows as they come.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
@@ -63,7 +65,7 @@ def audit(
         fail(USAGE, "--client, --result and --reason are of logins, not of acts")
     form = Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
     now = time.time()
-    begin, end = _moment(since, now), _moment(until, now)
+    begin, end = _moment("--since", since, now), _moment("--until", until, now)
     with closing(open_store(open_settings(), threads=1)) as store:
         rows = acts_of(store, user, begin, end) if acts else logins_of(store, user, client, result, reason, begin, end)
         show(ACTS if acts else LOGINS, rows, form, last, follow=follow)
@@ -118,10 +120,12 @@ def _print(kind: Kind, row: object, form: Form) -> None:
             typer.echo("  ".join(printable(cell) for cell in kind.cells(row) if cell))
 
 
-def _moment(text: str, now: float) -> float | None:
+def _moment(option: str, text: str, now: float) -> float | None:
     if not text:
         return None
-    try:
+    with suppress(typer.BadParameter):
         return now - duration(text)
-    except typer.BadParameter:
+    try:
         return beginning(text)
+    except typer.BadParameter as wrong:
+        raise typer.BadParameter(f"{option}: {wrong.message}; or a span of time before now, as 1h or 7d") from None

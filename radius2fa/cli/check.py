@@ -42,8 +42,9 @@ def check(
 ) -> None:
     """Find every fault of the configuration; then try key, database, directory, listen addresses and clock.
 
-    Exits with 78 if something has to be changed, with 69 if a backend is unavailable, with 0 otherwise; with --user
-    with 1 if the name leads to nobody, or to several. With --diff, whoever asks has to be root or the server's user.
+    Exits with 78 if something has to be changed, with 69 if a backend is unavailable, with 0 otherwise.
+
+    With --user it exits with 1 if the name leads to nobody, or to several. --diff is for root and the server's user.
     """
     from radius2fa.config.load import read  # noqa: PLC0415 - heavy
 

@@ -29,8 +29,9 @@ def explain(
 ) -> None:
     """Ask for password and code, walk through the real decision, and say what it would be and why.
 
-    Nothing is changed: the code is not used up, and no failure is counted here. But a wrong password behind a right
-    code is a real attempt to the directory.
+    Nothing is changed: the code is not used up, and no failure is counted here.
+
+    But a wrong password behind a right code is a real attempt to the directory.
     """
     if reasons:
         _print_reasons(as_json=as_json)

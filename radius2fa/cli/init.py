@@ -144,6 +144,7 @@ def _show(places: Places) -> None:
 
     option = "" if places.config == CONFIG_FILE else f" --config {shlex.quote(str(places.config))}"
     start = "radius2fa serve" + option if option else "systemctl enable --now radius2fa"
+    again = "start it again" if option else "systemctl reload radius2fa"
     written = (
         (places.config, "the configuration, with a random shared secret for this machine"),
         (places.key, "the master key: keep a copy of it apart from the database's backups"),
@@ -154,7 +155,7 @@ def _show(places: Places) -> None:
         f"radius2fa check{option}",
         f"radius2fa token add{option} USER",
         start,
-        "Add your VPN or firewall to the configuration: section [[client]]. Start again.",
+        f"Add your VPN or firewall to the configuration: section [[client]]. Then: {again}",
     )
     text = Text("Written\n", "bold")
     for path, what in written:

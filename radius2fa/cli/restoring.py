@@ -12,7 +12,7 @@ import typer
 from radius2fa.cli.backup import told
 from radius2fa.cli.opening import MISCONFIGURED, NO, USAGE, fail, open_settings, open_store
 from radius2fa.cli.passphrases import PassphraseFile, passphrase
-from radius2fa.cli.showing import iso_time
+from radius2fa.cli.showing import local_time
 from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
@@ -86,7 +86,7 @@ def _keys() -> "KeyRing":
 
 def _made(header: "Header") -> str:
     made, by = header.get("made"), header.get("by")
-    when = iso_time(made) if isinstance(made, float) else "?"
+    when = local_time(made) if isinstance(made, float) else "?"
     return printable(f"made {when} by radius2fa {by}, tables of revision {header['revision']}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radius2fa.cli.dossier import failures_in_words, temporary_described
-from radius2fa.cli.opening import NO, USAGE, fail, open_settings, open_store
+from radius2fa.cli.opening import CONFIG, NO, USAGE, fail, open_settings, open_store
 from radius2fa.cli.showing import Json, iso_time, local_time, print_json, print_section
 from radius2fa.cli.token_facts import PASSKEY, State, state
 from radius2fa.cli.watching import watch
@@ -118,13 +118,13 @@ def status(
     A server that is running here is asked how it does: its clients, threads, directories, and its last reload.
     """
     from radius2fa.cli.running import ask  # noqa: PLC0415 - heavy
+    from radius2fa.config.load import status_socket  # noqa: PLC0415 - heavy
 
     if again and (as_json or only_running):
         fail(USAGE, "--watch is for people: leave --json and --running out")
-    settings = open_settings()
-    place = settings.server.status_socket
+    place = status_socket(CONFIG.get())
     if again:
-        with closing(open_store(settings)) as store:
+        with closing(open_store(open_settings())) as store:
             watch(lambda: _show_again(place, store))
         return
     server = ask(place)
@@ -132,8 +132,8 @@ def status(
         print_json({"server": server.document}) if as_json else server.print()
         raise typer.Exit(NO if server.document is None else 0)
     if not as_json:
-        server.print()  # even if the database does not answer
-    with closing(open_store(settings)) as store:
+        server.print()  # even if the file has a fault by now, or the database does not answer
+    with closing(open_store(open_settings())) as store:
         now = status_of(store, time.time())
     if as_json:
         print_json(now.described() | {"server": server.document})

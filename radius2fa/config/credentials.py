@@ -84,4 +84,5 @@ def _why(wrong: Exception) -> str:
 def open_to_all(path: Path, key: Key) -> Iterator[Finding]:
     """Yield a finding if everybody on the machine may read the file."""
     if path.stat().st_mode & _OTHERS:
-        yield Finding(key, f"everybody may read {path}, which holds a secret", f"Run: chmod o= {path}")
+        remedy = f"Run: chmod o= {path}; where the service may not read it then: chgrp radius2fa {path}"
+        yield Finding(key, f"everybody may read {path}, which holds a secret", remedy)

@@ -28,8 +28,9 @@ from radius2fa.config.model import (
     Store,
     Text,
 )
+from radius2fa.config.places import STATUS_SOCKET
 
-__all__ = ["ConfigError", "Fault", "Reading", "load", "located", "read"]
+__all__ = ["ConfigError", "Fault", "Reading", "load", "located", "read", "status_socket"]
 
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # Relative to the folder of the configuration
@@ -84,6 +85,22 @@ def read(path: Path, environment: Mapping[str, str] = os.environ, now: float = 0
     except tomllib.TOMLDecodeError as wrong:
         return _failed(_syntax(path, text, str(wrong)))
     return _check(path, text, document, credentials.Sources.of(path, environment), now)
+
+
+def status_socket(path: Path) -> Path | None:
+    """Return where the server answers that runs by this file, whatever faults the file has by now; None for nowhere.
+
+    Where the file does not tell, it is the usual place.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return STATUS_SOCKET
+    match document.get("server"):
+        case {"status_socket": str(place)}:
+            return path.absolute().parent / place if place else None
+        case _:
+            return STATUS_SOCKET
 
 
 def located(path: Path, findings: Iterable[Finding]) -> tuple[Fault, ...]:

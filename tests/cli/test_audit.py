@@ -122,6 +122,15 @@ def test_what_does_not_fit_together_is_wrong_usage(desk: Helpdesk, options: list
     assert desk.run("audit", *options).exit_code in {2, 64}  # Typer's own 2 becomes 64 in the program
 
 
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_what_is_no_time_is_refused_by_the_options_name_with_every_way_to_write_one(
+    desk: Helpdesk, option: str
+) -> None:
+    said = " ".join(desk.run("audit", option, "1x").output.replace("│", " ").split())
+    assert f"{option}: '1x' is no time: write a day as 2027-12-31" in said
+    assert "or a span of time before now, as 1h or 7d" in said
+
+
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
 def test_nothing_that_a_stranger_typed_steers_a_terminal_or_begins_a_line(desk: Helpdesk, form: list[str]) -> None:
     with desk.store() as store:

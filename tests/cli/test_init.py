@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radius2fa.cli.init import Places, _write, configuration
+from radius2fa.cli.init import Places, _show, _write, configuration
 from radius2fa.config.load import read
 from radius2fa.config.places import CONFIG_FILE, DATABASE_FILE, KEY_FILE, shipped
 from radius2fa.store.seal import KeyRing
@@ -38,6 +38,13 @@ def test_init_writes_a_valid_configuration_a_key_and_a_database(tmp_path: Path) 
     KeyRing.read(reading.settings.store.key_file)
     again = command(config, "db", "upgrade")
     assert (again.exit_code, again.output.strip()) == (0, "The tables are up to date; nothing was to be done.")
+
+
+def test_init_says_how_a_client_is_added_to_the_running_service(capsys: pytest.CaptureFixture[str]) -> None:
+    _show(USUAL)
+    assert "section [[client]]. Then: systemctl reload radius2fa" in " ".join(
+        capsys.readouterr().out.replace("│", " ").split()
+    )
 
 
 def test_nobody_else_may_read_what_init_writes(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from radius2fa import __version__
-from radius2fa.cli.main import config_first
+from radius2fa.cli.main import app, config_first
 from tests.cli.files import configured
 
 PROGRAM = Path(sys.executable).with_name("radius2fa")
@@ -29,6 +31,18 @@ def test_the_help_names_every_command(arguments: list[str]) -> None:
     assert done.returncode == 0
     for command in ("demo", "init", "check", "serve", "status", "explain", "unblock", "policy", "token", "user", "db"):
         assert f"│ {command} " in done.stdout
+
+
+def test_no_paragraph_of_a_help_has_a_line_end_within_which_narrow_terminals_would_show() -> None:
+    """Typer takes line ends out of the first paragraph only."""
+
+    def paragraphs(command: Any) -> list[str]:
+        inner = [each for one in getattr(command, "commands", {}).values() for each in paragraphs(one)]
+        return [*(command.help or "").split("\n\n")[1:], *inner]
+
+    found = paragraphs(typer.main.get_command(app))
+    assert "Exits with 1 if the rule lets the user in by no means." in found
+    assert [each for each in found if "\n" in each.strip()] == []
 
 
 def test_the_version_is_printed() -> None:

@@ -209,6 +209,7 @@ def answering(path: Path, octets: bytes, *, close: bool = True, pace: float = 0)
                 ended.wait(10)
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening, ThreadPoolExecutor(1) as thread:
+        listening.settimeout(5)  # where nobody asks, the test fails
         listening.bind(str(path))
         listening.listen()
         served = thread.submit(serve)
@@ -385,6 +386,18 @@ def test_the_server_is_shown_though_the_database_is_gone(desk: Helpdesk) -> None
         result = desk.run("status")
     assert result.stdout.startswith("The server is running: version 9.8.7")
     assert result.exit_code != 0
+
+
+def test_the_server_is_shown_though_the_file_has_a_fault_by_now(desk: Helpdesk) -> None:
+    """So a refused reload can be looked at, and a slip of the pen makes no container unhealthy."""
+    desk.config.write_text(desk.config.read_text() + "\n[lockout]\nfailure = 5\n")
+    with answering(desk.socket, json.dumps(ANSWER).encode()):
+        result = desk.run("status")
+    assert result.stdout.startswith("The server is running: version 9.8.7")
+    assert (result.exit_code, "lockout.failure: is no key of this section" in result.stderr) == (78, True)
+    desk.socket.unlink()
+    with answering(desk.socket, json.dumps(ANSWER).encode()):
+        assert desk.says("status", "--running").startswith("The server is running: version 9.8.7")
 
 
 def test_asked_whether_a_server_runs_it_looks_at_nothing_else(desk: Helpdesk) -> None:

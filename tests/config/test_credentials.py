@@ -120,9 +120,9 @@ def test_a_secret_file_that_everybody_may_read_is_a_warning(tmp_path: Path) -> N
     private(tmp_path / "vpn.secret", b"a long shared secret").chmod(0o644)
     reading = reading_of(tmp_path, BY_FILE)
     assert reading.faults == ()
-    assert [(one.key, one.remedy) for one in reading.warnings] == [
-        ("client[1].secret_file", f"Run: chmod o= {tmp_path / 'vpn.secret'}")
-    ]
+    secret = tmp_path / "vpn.secret"
+    remedy = f"Run: chmod o= {secret}; where the service may not read it then: chgrp radius2fa {secret}"
+    assert [(one.key, one.remedy) for one in reading.warnings] == [("client[1].secret_file", remedy)]
 
 
 def test_a_configuration_that_everybody_may_read_is_a_warning_if_it_holds_a_secret(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from radius2fa.config.faults import Finding
-from radius2fa.config.load import ConfigError, load, located, read
+from radius2fa.config.load import ConfigError, load, located, read, status_socket
 from tests.config.files import CLIENT, DIRECTORY, SECRET, VALID, faults_of, reading_of
 
 
@@ -178,3 +178,23 @@ def test_what_is_found_out_later_is_told_with_its_line_in_the_order_of_the_file(
         f"{path}:4: directory[1].base: is odder. Why?",
         f"{path}:7: client[1].name: is odd. Why?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[server]\nstatus_socket = "run/s.sock"\nnonsense = 1\n', "run/s.sock"),
+        ('[server]\nstatus_socket = "/srv/s.sock"\n[[client]]\n', "/srv/s.sock"),
+        ('[server]\nstatus_socket = ""\n', None),
+        ("[server]\nstatus_socket = 3\n", "/run/radius2fa/status.sock"),
+        ("server = 1\n", "/run/radius2fa/status.sock"),
+        ("", "/run/radius2fa/status.sock"),
+        ("[server\n", "/run/radius2fa/status.sock"),
+        (None, "/run/radius2fa/status.sock"),
+    ],
+)
+def test_a_faulty_file_tells_where_the_server_answers(tmp_path: Path, text: str | None, expected: str | None) -> None:
+    file = tmp_path / "radius2fa.toml"
+    if text is not None:
+        file.write_text(text)
+    assert status_socket(file) == (None if expected is None else tmp_path / expected)

@@ -51,6 +51,14 @@ def test_every_key_is_in_the_reference(making: ModuleType) -> None:
         assert set(section.model_fields) - keys - {"mail", "syslog"} == set(), name
 
 
+def test_values_defaults_and_what_all_commands_take_are_told(making: ModuleType) -> None:
+    page = making.commands()
+    assert "| `--config FILE` | The configuration file. Or the environment's `RADIUS2FA_CONFIG`. |" in page
+    assert "| `--result` | How the login ended. One of `accept`, `reject`, `challenge`. |  |" in page
+    assert "| `--directory-port` | The embedded directory's TCP port; 0 takes a free one. | `0` |" in page
+    assert "``" not in page.replace("```", "")
+
+
 def test_limits_are_told(making: ModuleType) -> None:
     page = making.configuration()
     assert "- **`threads`** = `16` (1 to 256)" in page
