@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-_MODE = 0o640  # readable for the group, which on Debian is adm, where the folder belongs to it
+_MODE = 0o600  # names of users are in it, and the group of the service may read the configuration only
+# Not to wait: neither for a reader, where the path is a pipe's, nor for one that is slow. Of a file it changes nothing.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class CannotLog(Exception):  # noqa: N818 - it says what happened
@@ -85,6 +87,6 @@ class LogFile:
         os.close(before)
 
     def _open(self) -> None:
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        self._descriptor = os.open(self._path, _FLAGS, _MODE)
         found = os.fstat(self._descriptor)
         self._inode = found.st_dev, found.st_ino
