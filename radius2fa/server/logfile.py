@@ -51,6 +51,7 @@ class LogFile:
 
         """
         self._path = path
+        self._torn = False  # whether the last line is there in part
         self.lost = 0
         try:
             self._open()
@@ -62,11 +63,10 @@ class LogFile:
         try:
             if self._moved():
                 self._reopen()
-            octets = line.encode("utf-8", "backslashreplace")
-            written = os.write(self._descriptor, octets)
-            if written < len(octets):  # the disk is just full: the next line shall not go on in this one
-                self.lost += 1
-                os.write(self._descriptor, b"\n")
+            # What found no more room shall not be gone on with by the next line.
+            octets = b"\n" * self._torn + line.encode("utf-8", "backslashreplace")
+            self._torn = os.write(self._descriptor, octets) < len(octets)
+            self.lost += self._torn
         except OSError:
             self.lost += 1
 
@@ -90,3 +90,4 @@ class LogFile:
         self._descriptor = os.open(self._path, _FLAGS, _MODE)
         found = os.fstat(self._descriptor)
         self._inode = found.st_dev, found.st_ino
+        self._torn = False

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,21 @@ def test_a_full_disk_costs_lines_and_no_login() -> None:
     file.write("line\n")
     file.write("line\n")
     assert file.lost == 2
+
+
+def test_a_line_that_is_there_in_part_is_not_gone_on_with(tmp_path: Path) -> None:
+    """As where a disk fills up: 15 octets have room, then none, then all that come (setrlimit(2))."""
+    path = tmp_path / "lines.log"
+    file = LogFile(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (15, hard))
+    try:
+        for line in ("one line\n", "another line\n", "lost\n"):
+            file.write(line)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    file.write("the last\n")
+    assert (path.read_text(), file.lost) == ("one line\nanothe\nthe last\n", 2)
 
 
 def test_a_reader_of_standard_error_that_has_gone_costs_lines_and_no_login() -> None:
