@@ -65,7 +65,8 @@ def open_log(settings: Log, stream: TextIO = sys.stderr) -> FilteringBoundLogger
 def start_log(settings: Log, program: str, stream: TextIO = sys.stderr) -> OpenLog:
     """Return the log of this process: lines to the file that is configured or else the stream, and to syslog, if asked.
 
-    `program` is the name that a syslog server sees. Nothing that happens to the log makes a caller fail or wait.
+    `program` is the name that a syslog server sees. Nothing that happens to the log makes a caller fail, or wait for
+    anything but a disk, or the reader of the stream.
 
     Raises:
         CannotLog: the file cannot be opened, or what is needed for TLS to the syslog server cannot be used.
