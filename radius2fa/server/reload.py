@@ -121,7 +121,7 @@ def _faults(fault: Exception, path: Path) -> tuple[str, ...]:
         case ConfigError():
             return tuple(map(str, fault.faults))
         case UnusableReplies():
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # the file is gone by now, or half of another
                 return tuple(map(str, located(path, fault.faults)))
             return tuple(each.message for each in fault.faults)
         case _:

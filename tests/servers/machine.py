@@ -13,8 +13,10 @@ LIMIT = 150  # seconds
 # Its control groups lie below one of its own, which goes with it: systemd leaves empty ones behind.
 _AROUND = r"""
 set -e
-cgroups=$(findmnt --noheadings --first-only --types cgroup2 --output TARGET)$(sed -n 's/^0:://p' /proc/self/cgroup)
-own=$(mktemp --directory "$cgroups/machine.XXXXXXXX")
+groups=$1/groups
+mkdir --parents "$groups"
+mount -t cgroup2 cgroup "$groups"
+own=$(mktemp --directory "$groups$(sed -n 's/^0:://p' /proc/self/cgroup)/machine.XXXXXXXX")
 trap 'find "$own" -depth -type d -exec rmdir {} ";"' EXIT
 timeout --signal=KILL "$2" unshare --mount --pid --net --uts --ipc --fork --kill-child bash -c \
     'echo 0 >"$1/cgroup.procs"; exec unshare --cgroup bash "$2/boot" "$2"' bash "$own" "$1"
@@ -23,7 +25,8 @@ _BOOT = r"""
 set -e
 folder=$1
 mount --make-rprivate /
-root=$(mktemp -d)
+root=$folder/layer
+mkdir -p "$root"
 mount -t tmpfs layer "$root"
 mkdir "$root"/{upper,work,merged}
 mount -t overlay overlay -o "lowerdir=/,upperdir=$root/upper,workdir=$root/work" "$root/merged"
@@ -69,7 +72,7 @@ def run(folder: Path, script: str) -> str:
     (folder / "script").write_text("ip link set lo up\n" + script)
     (folder / "boot").write_text(_BOOT)
     (folder / "around").write_text(_AROUND)
-    command = ["bash", folder / "around", folder, str(LIMIT)]
+    command = ["unshare", "--mount", "bash", folder / "around", folder, str(LIMIT)]
     done = subprocess.run(
         command if os.geteuid() == 0 else ["sudo", "-n", *command],
         stdin=subprocess.DEVNULL,
