@@ -156,7 +156,6 @@ def test_signals_in_crowds_and_at_its_end_do_no_harm(kept: Kept) -> None:
         os.kill(portal.pid, signal.SIGHUP)
         assert portal.stop() == 0
         assert portal.events("internal error") == []
-        assert len(portal.events("reloaded")) < 100
 
 
 @pytest.mark.parametrize(
