@@ -44,6 +44,13 @@ def refuse(faults: "Iterable[Fault]") -> None:
         fail(MISCONFIGURED, f"the configuration has {what}")
 
 
+def hold_reloads() -> None:
+    """Let a SIGHUP wait until the process is ready for it: by default it would be the end of one that begins."""
+    import signal  # noqa: PLC0415 - for two commands only
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
 def open_settings() -> "Settings":
     """Return the checked configuration. Its faults, if any, are all printed, and the program ends with 78."""
     from radius2fa.config.load import ConfigError, load  # noqa: PLC0415 - heavy

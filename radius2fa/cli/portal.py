@@ -5,6 +5,7 @@ from radius2fa.cli.opening import (
     MISCONFIGURED,
     UNAVAILABLE,
     fail,
+    hold_reloads,
     open_directories,
     open_settings,
     open_store,
@@ -14,6 +15,7 @@ from radius2fa.cli.opening import (
 
 def portal() -> None:
     """Serve the web pages for users and the helpdesk until told to stop: what systemd runs."""
+    hold_reloads()
     settings = open_settings()
     from radius2fa.config.load import located  # noqa: PLC0415 - heavy
     from radius2fa.config.portals import missing  # noqa: PLC0415 - heavy
@@ -24,6 +26,7 @@ def portal() -> None:
     from radius2fa.portal.hosting.certificates import UnusableCertificate  # noqa: PLC0415 - as above
     from radius2fa.portal.hosting.process import serve  # noqa: PLC0415 - as above
     from radius2fa.portal.post import UnusableMail, post_office  # noqa: PLC0415 - as above
+    from radius2fa.portal.rereading import Rereading  # noqa: PLC0415 - as above
     from radius2fa.portal.wanted import portal_wanted  # noqa: PLC0415 - as above
     from radius2fa.portal.world import world_of  # noqa: PLC0415 - as above
     from radius2fa.server.listener import ListenFailed  # noqa: PLC0415 - as above
@@ -42,7 +45,8 @@ def portal() -> None:
     try:
         with post_office(settings, log) as post:
             pages = make_app(world_of(settings, store, directory, post=post, log=log))
-            serve(settings.portal, pages, store.sweep, log)
+            reread = Rereading(CONFIG.get(), settings, store.keys, journal)
+            serve(settings.portal, pages, sweep=store.sweep, reread=reread, log=log)
     except (UnusableCertificate, UnusableMail) as wrong:
         fail(MISCONFIGURED, f"portal: {wrong}")
     except ListenFailed as wrong:

@@ -48,6 +48,7 @@ _KEYS: Final = {
         }
     ),
     "store": frozenset({"key_file", "keep_days"}),
+    "log": frozenset({"level", "format"}),
 }
 
 

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-_MODE = 0o640  # readable for the group, which on Debian is adm, where the folder belongs to it
+_MODE = 0o600  # names of users are in it, and the group of the service may read the configuration only
+# Not to wait: neither for a reader, where the path is a pipe's, nor for one that is slow. Of a file it changes nothing.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class CannotLog(Exception):  # noqa: N818 - it says what happened
@@ -49,6 +51,7 @@ class LogFile:
 
         """
         self._path = path
+        self._torn = False  # whether the last line is there in part
         self.lost = 0
         try:
             self._open()
@@ -60,11 +63,10 @@ class LogFile:
         try:
             if self._moved():
                 self._reopen()
-            octets = line.encode("utf-8", "backslashreplace")
-            written = os.write(self._descriptor, octets)
-            if written < len(octets):  # the disk is just full: the next line shall not go on in this one
-                self.lost += 1
-                os.write(self._descriptor, b"\n")
+            # What found no more room shall not be gone on with by the next line.
+            octets = b"\n" * self._torn + line.encode("utf-8", "backslashreplace")
+            self._torn = os.write(self._descriptor, octets) < len(octets)
+            self.lost += self._torn
         except OSError:
             self.lost += 1
 
@@ -85,6 +87,7 @@ class LogFile:
         os.close(before)
 
     def _open(self) -> None:
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        self._descriptor = os.open(self._path, _FLAGS, _MODE)
         found = os.fstat(self._descriptor)
         self._inode = found.st_dev, found.st_ino
+        self._torn = False

@@ -17,26 +17,56 @@ from radius2fa.server.login import Login, Observer
 from radius2fa.server.syslog import SyslogSender
 
 _LONGEST = 4096  # characters of one value
+_FORMS: dict[str, Processor] = {
+    "json": structlog.processors.JSONRenderer(ensure_ascii=True),
+    # Every value as its repr, which escapes control characters and whatever else prints nothing.
+    "readable": structlog.processors.KeyValueRenderer(key_order=["time", "level", "event"]),
+}
+_LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLog:
-    """The log of a process that serves. `lost` tells how many lines each way out has lost so far, by its name."""
+    """The log of a process that serves. `lost` tells how many lines each way out has lost so far, by its name.
+
+    `take` takes what a reload takes: the level and the format of all lines from then on, from any thread.
+    """
 
     log: FilteringBoundLogger
     lost: Callable[[], dict[str, int]]
+    take: Callable[[Log], None]
     close: Callable[[], None]
+
+
+class _Manner:
+    """From which level on lines are written, and in which form, just now."""
+
+    def __init__(self, settings: Log) -> None:
+        self.take(settings)
+
+    def take(self, settings: Log) -> None:
+        self._least = _LEVELS[settings.level]
+        self._form = _FORMS[settings.format]
+
+    def heard(self, _logger: object, method: str, line: EventDict) -> EventDict:
+        if _LEVELS[method] < self._least:
+            raise structlog.DropEvent
+        return line
+
+    def written(self, logger: object, method: str, line: EventDict) -> Any:  # noqa: ANN401 - text, of any processor
+        return self._form(logger, method, line)
 
 
 def open_log(settings: Log, stream: TextIO = sys.stderr) -> FilteringBoundLogger:
     """Return a logger to a stream: readable `key='value'` lines, or JSON; the journal adds nothing of its own."""
-    return _logger(settings, stream)
+    return _logger(_Manner(settings), stream)
 
 
 def start_log(settings: Log, program: str, stream: TextIO = sys.stderr) -> OpenLog:
     """Return the log of this process: lines to the file that is configured or else the stream, and to syslog, if asked.
 
-    `program` is the name that a syslog server sees. Nothing that happens to the log makes a caller fail or wait.
+    `program` is the name that a syslog server sees. Nothing that happens to the log makes a caller fail, or wait for
+    anything but a disk, or the reader of the stream.
 
     Raises:
         CannotLog: the file cannot be opened, or what is needed for TLS to the syslog server cannot be used.
@@ -44,9 +74,10 @@ def start_log(settings: Log, program: str, stream: TextIO = sys.stderr) -> OpenL
     """
     out = Stream(stream) if settings.file is None else LogFile(settings.file)
     name = "stderr" if settings.file is None else "file"
-    beside = _logger(settings, out)
+    manner = _Manner(settings)
+    beside = _logger(manner, out)
     if settings.syslog is None:
-        return OpenLog(beside, lambda: {name: out.lost}, lambda: None)
+        return OpenLog(beside, lambda: {name: out.lost}, manner.take, lambda: None)
 
     def tell(level: str, line: Mapping[str, object]) -> None:
         getattr(beside, level)(**line)
@@ -56,18 +87,11 @@ def start_log(settings: Log, program: str, stream: TextIO = sys.stderr) -> OpenL
     except ValueError as wrong:
         raise CannotLog(f"log.syslog: {wrong}") from None
     sender.start()
-    log = _logger(settings, out, sender)
-    return OpenLog(log, lambda: {name: out.lost, "syslog": sender.lost}, sender.stop)
+    log = _logger(manner, out, sender)
+    return OpenLog(log, lambda: {name: out.lost, "syslog": sender.lost}, manner.take, sender.stop)
 
 
-def _logger(settings: Log, out: Any, sender: Callable[[EventDict], None] | None = None) -> FilteringBoundLogger:  # noqa: ANN401 - it writes and flushes
-    last: Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=True)
-        if settings.format == "json"
-        # Every value as its repr, which escapes control characters and whatever else prints nothing.
-        else structlog.processors.KeyValueRenderer(key_order=["time", "level", "event"])
-    )
-
+def _logger(manner: _Manner, out: Any, sender: Callable[[EventDict], None] | None = None) -> FilteringBoundLogger:  # noqa: ANN401 - it writes and flushes
     def send(_logger: object, _method: str, line: EventDict) -> EventDict:
         if sender is not None:
             sender(dict(line))
@@ -76,13 +100,14 @@ def _logger(settings: Log, out: Any, sender: Callable[[EventDict], None] | None 
     logger: FilteringBoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(out),
         processors=[
+            manner.heard,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             _clipped,
             *([send] if sender else []),
-            last,
+            manner.written,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
     ).bind()  # or every line would be bound anew
     return logger
 

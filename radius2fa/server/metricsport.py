@@ -42,7 +42,7 @@ class MetricsPort(Factory):
         self._reactor = reactor
         self._log = log
         self._port: Any = None
-        self._open: set[_Visit] = set()
+        self._open: dict[_Visit, None] = {}  # in the order in which they came
 
     def start(self, listen: Listen) -> None:
         """Bind, and answer.
@@ -71,18 +71,24 @@ class MetricsPort(Factory):
             visit.cut()
 
     def buildProtocol(self, addr: IAddress | None) -> "_Visit | None":  # noqa: ARG002, N802 - Twisted's signature
-        """Take a connection, unless there are too many."""
-        return _Visit(self) if len(self._open) < _MOST else None
+        """Take a connection. Where there are too many, the oldest one makes way that has not asked for anything yet."""
+        if len(self._open) >= _MOST:
+            idle = next((visit for visit in self._open if not visit.asked), None)
+            if idle is None:
+                return None
+            self.leave(idle)
+            idle.cut()
+        return _Visit(self)
 
     def enter(self, visit: "_Visit") -> Call:
         """Note that a connection is there, and return the call that ends it."""
-        self._open.add(visit)
+        self._open[visit] = None
         call: Call = self._reactor.callLater(_PATIENCE, visit.cut)
         return call
 
     def leave(self, visit: "_Visit") -> None:
         """Note that it has gone."""
-        self._open.discard(visit)
+        self._open.pop(visit, None)
 
     def make(self, done: Callable[[bytes | None], None]) -> None:
         """Have a page made; `done` gets it in the reactor thread, None where there is a bug."""
@@ -106,7 +112,7 @@ class _Visit(Protocol):
         self._wire: Any = None  # Twisted's transport; None once it is gone
         self._limit: Call | None = None
         self._came = b""
-        self._asked = False
+        self.asked = False
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         self._wire = self.transport
@@ -124,14 +130,14 @@ class _Visit(Protocol):
             self._wire.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        if self._asked:  # one request, one answer
+        if self.asked:  # one request, one answer
             return
         self._came += data
         if len(self._came) > _LONGEST:
-            self._asked = True
+            self.asked = True
             self._answer("431 Request Header Fields Too Large", b"too long\n")
         elif b"\r\n\r\n" in self._came:
-            self._asked = True
+            self.asked = True
             self._request()
 
     def _request(self) -> None:

@@ -9,16 +9,21 @@ from contextlib import suppress
 from radius2fa.server.reactor import Reactor
 
 _MICROSECONDS = 1_000_000
+_PATIENCE = 1.0  # seconds until systemd takes a word, where so many wait for it that its socket is full
 _TIMES = 3  # that it is told within the time systemd waits for it, so that one late word is no death
 
 
 def notify(state: str, environment: Mapping[str, str]) -> None:
-    """Send a state such as "READY=1", if systemd has asked for it by $NOTIFY_SOCKET."""
+    """Send a state such as "READY=1", if systemd has asked for it by $NOTIFY_SOCKET.
+
+    A word that does not get through is lost, and nothing else is: what comes of that systemd decides.
+    """
     path = environment.get("NOTIFY_SOCKET", "")
     if not path:
         return
     address = "\0" + path[1:] if path.startswith("@") else path
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as messenger:
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as messenger:
+        messenger.settimeout(_PATIENCE)
         messenger.sendto(state.encode(), address)
 
 
@@ -34,8 +39,7 @@ def keep_watched(reactor: Reactor, environment: Mapping[str, str]) -> None:
     faulthandler.enable()
 
     def alive() -> None:
-        with suppress(OSError):  # the next word may get through, and if none does, systemd acts
-            notify("WATCHDOG=1", environment)
+        notify("WATCHDOG=1", environment)
         reactor.callLater(interval, alive)
 
     alive()

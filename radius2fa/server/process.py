@@ -55,7 +55,7 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
     )
     globalLogBeginner.beginLoggingTo([TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
     service.start()
-    reload = Reload(service, path, reactor=loop, log=log)
+    reload = Reload(service, path, reactor=loop, log=log, take_log=journal.take)
     status = open_status(service, reload, loop, log)
     metrics = None
     if figures:
@@ -71,6 +71,7 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
 
     def ready() -> None:
         signal.signal(signal.SIGHUP, lambda *_: loop.callFromThread(reload.ask))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came before is taken now
         more = {"accounting": _shown(service.accounting_addresses)} if service.accounting_addresses else {}
         log.info("ready", version=__version__, listen=_shown(service.addresses), **more)
         notify("READY=1", os.environ)

@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from radius2fa.config.differences import Difference, Fate, differences
 from radius2fa.config.load import ConfigError, load, located
-from radius2fa.config.model import Settings
+from radius2fa.config.model import Log, Settings
 from radius2fa.login.ports import Unavailable
 from radius2fa.server.listener import ListenFailed
 from radius2fa.server.notify import notify
@@ -43,14 +43,16 @@ class Reload:
         *,
         reactor: Reactor,
         log: FilteringBoundLogger,
+        take_log: Callable[[Log], None],
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Read the configuration at the path; `now` gives Unix seconds."""
+        """Read the configuration at the path; `take_log` takes what of `[log]` changes; `now` gives Unix seconds."""
         self._service = service
         self._path = path
         self._reactor = reactor
         self._log = log
+        self._take_log = take_log
         self._environment = environment
         self._now = now
         self._busy = False
@@ -96,6 +98,7 @@ class Reload:
         self._log.info("reloaded", changed=list(changed), listen=listen, master_keys=list(keys))
         if waiting:
             self._log.warning("needs a restart", keys=list(waiting), remedy="Run: systemctl restart radius2fa")
+        self._take_log(successor.setup.settings.log)
         self._end("Configuration reloaded" + (f"; {len(waiting)} changed key(s) need a restart" if waiting else ""))
 
     def _refuse(self, faults: tuple[str, ...]) -> None:
@@ -118,7 +121,7 @@ def _faults(fault: Exception, path: Path) -> tuple[str, ...]:
         case ConfigError():
             return tuple(map(str, fault.faults))
         case UnusableReplies():
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # the file is gone by now, or half of another
                 return tuple(map(str, located(path, fault.faults)))
             return tuple(each.message for each in fault.faults)
         case _:

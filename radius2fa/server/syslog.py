@@ -21,6 +21,8 @@ _PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
 _PATIENCE = 10.0  # seconds for each step of a connection
 _FIRST_PAUSE = 1.0  # seconds before a connection is tried again; then twice as long each time
 _LONGEST_PAUSE = 30.0
+_SETTLED = 10.0  # seconds that a connection has to last, or the next one waits as if it had never been
+_FAREWELL = 1.0  # seconds for the other side to take what is under way, and to say that it has
 _END = 2.0  # seconds in which, at the end, those lines leave that still wait
 _MOST = 10000  # lines that wait: about 10 MB
 
@@ -61,10 +63,11 @@ class SyslogSender:
         )
         self._tell = tell
         self._most = most
-        self._first_pause = first_pause
+        self._first_pause = self._pause = first_pause
         self._lines: SimpleQueue[tuple[int, Line] | None] = SimpleQueue()
         self._ending = threading.Event()
         self._connection: socket.socket | None = None
+        self._since = 0.0  # when it began, in monotonic seconds
         self._well = True
         self._numbers = count(1)
         self._told = 0
@@ -100,11 +103,13 @@ class SyslogSender:
             except Exception as bug:  # noqa: BLE001 - the outermost edge of the thread: it must live on
                 self.lost += 1
                 self._tell("error", {"event": "internal error", "why": traced(bug)})
-        self._disconnect()
+        self._take_leave()
 
     def _bring(self, octets: bytes) -> None:
         """Send a message, over a new connection where the one before has failed, until that is done."""
-        pause = self._first_pause
+        if self._ending.is_set() and not self._well:  # the last try has failed
+            self.lost += 1
+            return
         while True:
             try:
                 self._send(octets)
@@ -114,17 +119,22 @@ class SyslogSender:
                 if self._ending.is_set():
                     self.lost += 1
                     return
-                self._ending.wait(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                self._ending.wait(self._pause)
+                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             else:
                 self._change(well=True)
                 return
 
     def _send(self, octets: bytes) -> None:
+        lasting = time.monotonic() - self._since >= _SETTLED
+        if self._connection is not None and lasting:
+            self._pause = self._first_pause
         if self._connection is not None and self._transport != "udp" and _ended(self._connection):
+            if not lasting:  # a proxy that has nobody behind it takes whatever comes, and ends each connection
+                raise ConnectionError("the server ended it as soon as it had begun")
             self._disconnect()
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection, self._since = self._connect(), time.monotonic()
         if self._transport == "udp":
             self._connection.send(octets)
         else:
@@ -149,6 +159,17 @@ class SyslogSender:
         except BaseException:
             connection.close()
             raise
+
+    def _take_leave(self) -> None:
+        """Say by TLS that no more is to come (RFC 5425 section 4.4), and wait until the other side has taken all.
+
+        A socket that is closed while something unread lies in it, such as a session ticket, loses what it has to send.
+        """
+        if isinstance(self._connection, ssl.SSLSocket):
+            with suppress(OSError):  # whoever ends it without a word has ended it too
+                self._connection.settimeout(_FAREWELL)
+                self._connection.unwrap()
+        self._disconnect()
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -6,7 +6,6 @@ the id of its key. The keys in use are derived from the master key by HKDF-SHA25
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -238,7 +237,7 @@ def _forbidden(path: Path) -> int:
 def _decoded(number: int, line: str) -> bytes:
     try:
         octets = base64.b64decode(line, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error among them; another one for what is not ASCII
         octets = b""
     if len(octets) != KEY_OCTETS:
         raise BadKeyFile(f"line {number} is not the base64 of {KEY_OCTETS} octets")

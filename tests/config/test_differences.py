@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,7 +68,11 @@ def test_the_order_of_policies_counts_and_that_of_clients_does_not() -> None:
         (("server", "threads"), Fate.RESTART),
         (("store", "url"), Fate.RESTART),
         (("store", "key_file"), Fate.RELOAD),
-        (("log", "level"), Fate.RESTART),
+        (("log", "level"), Fate.RELOAD),
+        (("log", "format"), Fate.RELOAD),
+        (("log", "file"), Fate.RESTART),
+        (("log", "syslog"), Fate.RESTART),
+        (("metrics", "listen"), Fate.RESTART),
         (("portal", "url"), Fate.PORTAL),
         (("of a later version", "key"), Fate.RESTART),
     ],
@@ -81,16 +86,17 @@ def test_what_needs_a_restart_stays_as_it_was() -> None:
     sections: dict[str, Any] = {
         "server": Server(threads=7, backlog=5, status_socket=None),
         "store": Store(url="sqlite:////elsewhere.db", keep_days=3),
-        "log": Log(level="debug"),
+        "log": Log(level="debug", format="json", file=Path("/elsewhere.log")),
     }
     now = taken(before, settings(policy("new"), **sections))
     assert (now.server.threads, now.server.backlog) == (before.server.threads, 5)
     assert now.server.status_socket == before.server.status_socket
     assert (now.store.url, now.store.keep_days) == (before.store.url, 3)
-    assert now.log == before.log
+    assert now.log == Log(level="debug", format="json")
     assert [each.name for each in now.policy] == ["new"]
 
 
 def test_after_a_reload_only_what_needs_a_restart_differs_from_the_file() -> None:
-    read = settings(policy("new"), server=Server(threads=7, backlog=5), log=Log(level="debug"))
-    assert [each.key for each in found(taken(settings(), read), read)] == ["server.threads", "log.level"]
+    log = Log(level="debug", file=Path("/elsewhere.log"))
+    read = settings(policy("new"), server=Server(threads=7, backlog=5), log=log)
+    assert [each.key for each in found(taken(settings(), read), read)] == ["server.threads", "log.file"]

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tests.end_to_end.crowd import crowd, crowd_ldif
 from tests.end_to_end.house import House, Ready, client, directory_section
 from tests.end_to_end.radius import ACCEPT, Nas
 from tests.end_to_end.reloading import Reloading, load
-from tests.servers.program import LIMIT
+from tests.servers.program import EXECUTABLE, LIMIT
 from tests.servers.slapd import Slapd
 
 CLIENT = client("vpn", "127.0.0.1")
@@ -208,6 +209,48 @@ def test_two_signals_at_once_leave_the_last_configuration_in_force(folder: Path,
             time.sleep(0.05)
         assert told_by(folder / "status.sock")["work"]["backlog"] == 200
         log_in(house)
+
+
+def test_the_level_of_the_log_is_taken_while_the_server_runs(folder: Path, slapd: Slapd, ready: Ready) -> None:
+    with open_house(folder, slapd, ready) as house:
+        reloading = Reloading(house)
+        reloading.change('level = "info"', 'level = "warning"')
+        assert reloading.reload()["changed"] == ["log.level"]
+        log_in(house)
+        assert house.program.events("accepted") == []
+        reloading.write(reloading.written)
+        reloading.hang_up()
+        until = time.monotonic() + LIMIT
+        while not house.program.events("accepted") and time.monotonic() < until:
+            log_in(house)
+        assert house.program.events("accepted") != []
+
+
+def holds_hang_ups(pid: int) -> bool:
+    """Whether SIGHUP, the lowest bit of the mask, waits: proc_pid_status(5)."""
+    mask = Path(f"/proc/{pid}/status").read_text().partition("SigBlk:")[2].split()[0]
+    return bool(int(mask, 16) & 1)
+
+
+def test_a_signal_that_comes_before_the_server_is_ready_is_taken_when_it_is(
+    folder: Path, slapd: Slapd, ready: Ready
+) -> None:
+    """By default it would end the process; and the file may have changed since it was read."""
+    with open_house(folder, slapd, ready) as house:
+        house.program.stop()
+        with subprocess.Popen(
+            [EXECUTABLE, "--config", house.program.config, "serve"], stderr=subprocess.PIPE, text=True
+        ) as server:
+            until = time.monotonic() + LIMIT
+            while not holds_hang_ups(server.pid) and time.monotonic() < until:
+                time.sleep(0.005)
+            held = holds_hang_ups(server.pid)
+            server.send_signal(signal.SIGHUP)
+            assert server.stderr is not None
+            events = [json.loads(server.stderr.readline())["event"] for _ in range(2)]
+            server.terminate()
+        assert (held, events) == (True, ["ready", "reloaded"])
+        assert server.returncode == 0
 
 
 def test_systemd_hears_of_the_beginning_and_the_end_of_a_reload(folder: Path, slapd: Slapd, ready: Ready) -> None:

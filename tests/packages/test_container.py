@@ -74,6 +74,15 @@ def test_it_runs_as_a_user_without_rights_from_the_end_of_the_build_on(stages: l
     assert f"--uid {user.text.partition(':')[0]} " in of(stages[1], "RUN")[0].text
 
 
+def test_its_folders_are_those_that_a_package_makes(stages: list[list[Instruction]]) -> None:
+    made = set(re.findall(r"(?m)^d (\S+) ", (ROOT / "systemd" / "radius2fa.tmpfiles").read_text()))
+    (run,) = of(stages[1], "RUN")
+    installed = {
+        word for part in re.findall(r"install -d ([^&]+)", run.text) for word in part.split() if word[0] == "/"
+    }
+    assert installed == made | {"/run/radius2fa"}
+
+
 def test_nothing_of_what_built_it_comes_along_but_the_program(stages: list[list[Instruction]]) -> None:
     (copy,) = of(stages[1], "COPY")
     assert copy.text == "--from=build /opt/radius2fa /opt/radius2fa"

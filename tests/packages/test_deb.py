@@ -16,7 +16,7 @@ WHEELS = ROOT / ".venv" / "wheels"  # of requirements.lock for Debian's Python; 
 LIFE = r"""
 step() { printf '\n== %s\n' "$1"; }
 listing() {
-    find /etc /opt /usr /var -xdev \( -path /var/lib/dpkg -o -path /var/log -o -path /var/cache \) -prune -o -print
+    find /etc /opt /usr /var -xdev \( -path /var/lib/dpkg -o -path /var/cache \) -prune -o -print
 }
 answered() {
     secret=$(sed -n 's/^secret = "\(.*\)"/\1/p' /etc/radius2fa/radius2fa.toml | head -n 1)
@@ -34,7 +34,7 @@ rm -r /opt/radius2fa; dpkg --purge radius2fa 2>&1
 step installed
 dpkg -i /out/*.deb 2>&1; echo "exit $?"
 systemctl is-enabled radius2fa; systemctl is-active radius2fa
-stat -c '%U %a' /var/lib/radius2fa
+stat -c '%U %a' /var/lib/radius2fa /var/log/radius2fa
 radius2fa --version
 bash -c '. /usr/share/bash-completion/completions/radius2fa; COMP_WORDS=(radius2fa to); COMP_CWORD=1
     _radius2fa_completion radius2fa; echo "completed: ${COMPREPLY[*]}"'
@@ -74,6 +74,18 @@ answered
 systemctl is-active radius2fa
 systemctl stop radius2fa.socket radius2fa; systemctl disable radius2fa.socket 2>/dev/null
 rm -r $drop_in; systemctl daemon-reload; systemctl start radius2fa
+
+step rotated
+sed -i 's|^#file = ""|file = "/var/log/radius2fa/radius2fa.log"|' /etc/radius2fa/radius2fa.toml
+systemctl restart radius2fa; echo "exit $?"
+stat -c '%U %a' /var/log/radius2fa /var/log/radius2fa/radius2fa.log
+printf '%s\n' create >/out/logrotate.conf; cat /etc/logrotate.d/radius2fa >>/out/logrotate.conf
+logrotate --force /out/logrotate.conf 2>&1; echo "exit $?"
+systemctl reload radius2fa
+until grep -q reloaded /var/log/radius2fa/radius2fa.log; do systemctl is-active radius2fa >/dev/null || break; done
+grep -c "event='ready'" /var/log/radius2fa/radius2fa.log.1
+grep -c "event='ready'" /var/log/radius2fa/radius2fa.log
+stat -c '%U %a %n' /var/log/radius2fa/*
 
 step upgraded
 before=$(main_pid)
@@ -156,6 +168,9 @@ def test_it_holds_the_program_and_nothing_that_built_it(package: Path) -> None:
         "/usr/share/zsh/vendor-completions/_radius2fa",
         "/usr/share/fish/vendor_completions.d/radius2fa.fish",
         "/usr/share/doc/radius2fa/copyright",
+        "/usr/share/doc/radius2fa/monitoring/radius2fa.rules.yml",
+        "/usr/share/doc/radius2fa/monitoring/grafana.json",
+        "/etc/logrotate.d/radius2fa",
     } <= set(held)
     libraries = {match[1] for path in held if (match := re.search(r"/site-packages/([^/]+)/", path))}
     assert {"radius2fa", "twisted", "sqlalchemy"} <= libraries
@@ -171,7 +186,7 @@ def test_an_environment_made_by_hand_is_not_written_over(life: dict[str, str]) -
 
 def test_it_installs_and_starts_nothing_by_itself(life: dict[str, str]) -> None:
     told = life["installed"]
-    assert "exit 0\ndisabled\ninactive\nradius2fa 700\n" in told
+    assert "exit 0\ndisabled\ninactive\nradius2fa 700\nradius2fa 700\n" in told
     assert f"radius2fa {__version__}\n" in told
     assert "radius2fa init " in told
     assert "completed: token\n" in told
@@ -193,6 +208,13 @@ def test_a_request_starts_the_server_where_systemd_holds_the_port(life: dict[str
     assert "exit 0\ninactive\nactive\n" in told
     assert "Received Access-Accept" in told
     assert told.endswith("active\n\n")
+
+
+def test_its_log_is_rotated_by_logrotate_and_goes_on_in_a_new_file(life: dict[str, str]) -> None:
+    place = "/var/log/radius2fa/radius2fa.log"
+    assert life["rotated"].rstrip("\n") == (
+        f"exit 0\nradius2fa 700\nradius2fa 600\nexit 0\n1\n0\nradius2fa 600 {place}\nradius2fa 600 {place}.1"
+    )
 
 
 def test_an_upgrade_starts_it_again(life: dict[str, str]) -> None:

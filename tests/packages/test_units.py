@@ -81,6 +81,23 @@ def test_the_user_and_the_folders_are_made(tmp_path: Path) -> None:
     name, _, number, _, _, home, shell = user.split(":")
     assert (name, home, shell) == ("radius2fa", "/var/lib/radius2fa", "/usr/sbin/nologin")
     assert 0 < int(number) < 1000
-    state, config = tmp_path / "var/lib/radius2fa", tmp_path / "etc/radius2fa"
-    assert (state.stat().st_mode & 0o777, config.stat().st_mode & 0o777) == (0o700, 0o755)
-    assert state.stat().st_uid == int(number)
+    state, config, log = (tmp_path / name for name in ("var/lib/radius2fa", "etc/radius2fa", "var/log/radius2fa"))
+    assert [path.stat().st_mode & 0o777 for path in (state, config, log)] == [0o700, 0o755, 0o700]
+    assert {path.stat().st_uid for path in (state, log)} == {int(number)}
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_the_units_make_of_the_folders_what_they_are_made_as(unit: Path) -> None:
+    """Or each start would change what tmpfiles.d(5) has made, and each boot change it back."""
+    found = keys(unit)
+    made = dict(re.findall(r"(?m)^d (\S+) (\d+) ", (SYSTEMD / "radius2fa.tmpfiles").read_text()))
+    places = {"Configuration": "/etc", "State": "/var/lib", "Logs": "/var/log"}
+    assert {
+        f"{place}/{found[f'{kind}Directory'][0]}": found[f"{kind}DirectoryMode"][0] for kind, place in places.items()
+    } == made
+
+
+def test_the_guide_shows_what_logrotate_gets() -> None:
+    shown = re.findall(r"(?ms)^```\n(/var/log/.*?)^```$", (SYSTEMD.parent / "docs" / "monitoring.md").read_text())
+    text = (SYSTEMD.parent / "packaging" / "radius2fa.logrotate").read_text()
+    assert shown == [re.sub(r"(?m)^#.*\n", "", text)]

@@ -73,7 +73,7 @@ def files(*patterns: str) -> list[str]:
 
 def test_the_wheel_holds_the_program_and_all_that_it_reads(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
-    shipped = files("dictionaries/**/*", "etc/**/*", "systemd/**/*")
+    shipped = files("dictionaries/**/*", "etc/**/*", "systemd/**/*", "monitoring/**/*")
     assert {f"radius2fa/shipped/{name}" for name in shipped} <= held
     assert {
         "radius2fa/shipped/etc/radius2fa.toml",
@@ -82,6 +82,8 @@ def test_the_wheel_holds_the_program_and_all_that_it_reads(wheel: Path) -> None:
         "radius2fa/shipped/systemd/radius2fa.socket",
         "radius2fa/shipped/systemd/radius2fa.sysusers",
         "radius2fa/shipped/systemd/radius2fa.tmpfiles",
+        "radius2fa/shipped/monitoring/radius2fa.rules.yml",
+        "radius2fa/shipped/monitoring/grafana.json",
         "radius2fa/portal/templates/base.html",
         "radius2fa/portal/static/style.css",
         "radius2fa/portal/words/de/base.toml",
@@ -101,7 +103,7 @@ def test_the_source_archive_holds_what_is_built_tested_and_read(sdist: Path) -> 
         "radius2fa/**/*", "dictionaries/*", "etc/*", "systemd/*", "docs/**/*.md", "tests/**/*.py", "scripts/*"
     )
     assert set(wanted) <= held
-    assert set(files("packaging/**/*", "*.md", "*.lock", "LICENSE", "pyproject.toml")) <= held
+    assert set(files("packaging/**/*", "monitoring/*", "*.md", "*.lock", "LICENSE", "pyproject.toml")) <= held
     assert {name for name in held if name.startswith((".venv", ".ci", ".git/", "dist", ".coverage"))} == set()
 
 

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_a_file_that_is_moved_away_gets_a_new_one_in_its_place(tmp_path: Path) -
     path.unlink()
     file.write("three\n")
     assert (moved.read_text(), path.read_text(), file.lost) == ("one\n", "three\n", 0)
-    assert path.stat().st_mode & 0o137 == 0
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_logrotate_s_way_of_a_new_file_at_once_is_seen(tmp_path: Path) -> None:
@@ -85,6 +86,53 @@ def test_logrotate_s_way_of_a_new_file_at_once_is_seen(tmp_path: Path) -> None:
     path.touch()
     file.write("two\n")
     assert path.read_text() == "two\n"
+
+
+def test_level_and_form_change_for_all_ways_out_while_it_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "lines.log"
+    with Collector("tcp") as collector:
+        syslog = {"server": "127.0.0.1", "port": collector.port, "transport": "tcp"}
+        settings = Log.model_validate({"level": "warning", "format": "json", "file": path, "syslog": syslog})
+        opened = start_log(settings, "radius2fa")
+        opened.log.info("one")
+        opened.take(settings.model_copy(update={"level": "debug", "format": "readable"}))
+        opened.log.debug("two")
+        opened.take(settings)
+        opened.log.info("three")
+        opened.log.warning("four")
+        opened.close()
+        assert [message.name for message in collector.wait_for(2)] == ["two", "four"]
+    readable, asjson = path.read_text().splitlines()
+    assert readable.endswith("level='debug' event='two'")
+    assert json.loads(asjson)["event"] == "four"
+
+
+def test_a_pipe_whose_reader_is_slow_or_gone_keeps_nobody_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(CannotLog, match="No such device or address"):  # nobody reads it yet: fifo(7)
+        LogFile(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = LogFile(path)
+    for _ in range(100):
+        file.write("x" * 4000 + "\n")  # 64 KiB is what a pipe holds
+    full = file.lost
+    assert 0 < full < 100
+    os.close(reading)
+    file.write("line\n")
+    assert file.lost == full + 1
+
+
+def test_a_folder_that_was_removed_costs_lines_until_it_is_back(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    file = LogFile(folder / "lines.log")
+    (folder / "lines.log").unlink()
+    folder.rmdir()
+    file.write("one\n")
+    folder.mkdir()
+    file.write("two\n")
+    assert ((folder / "lines.log").read_text(), file.lost) == ("two\n", 1)
 
 
 def test_a_reopened_file_leaks_no_descriptor(tmp_path: Path) -> None:
@@ -124,6 +172,21 @@ def test_a_full_disk_costs_lines_and_no_login() -> None:
     file.write("line\n")
     file.write("line\n")
     assert file.lost == 2
+
+
+def test_a_line_that_is_there_in_part_is_not_gone_on_with(tmp_path: Path) -> None:
+    """As where a disk fills up: 15 octets have room, then none, then all that come (setrlimit(2))."""
+    path = tmp_path / "lines.log"
+    file = LogFile(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (15, hard))
+    try:
+        for line in ("one line\n", "another line\n", "lost\n"):
+            file.write(line)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    file.write("the last\n")
+    assert (path.read_text(), file.lost) == ("one line\nanothe\nthe last\n", 2)
 
 
 def test_a_reader_of_standard_error_that_has_gone_costs_lines_and_no_login() -> None:

@@ -252,17 +252,46 @@ def test_the_port_tells_the_figures_and_nothing_else() -> None:
         served.stop()
 
 
-def test_whoever_keeps_connections_open_gets_no_more_than_eight() -> None:
+def test_whoever_keeps_connections_open_keeps_nobody_else_out() -> None:
+    """Of eight that have not asked yet, the oldest makes way for the ninth, which may be Prometheus."""
     served = Served(lambda: b"")
     try:
         held = [socket.create_connection(served.port.address, 10) for _ in range(8)]
         for each in held:  # each has been taken once it has begun
             each.sendall(b"G")
-        with socket.create_connection(served.port.address, 10) as one_more:
-            assert one_more.recv(1) == b""
-        held[0].sendall(b"ET /metrics HTTP/1.1\r\n\r\n")
-        assert held[0].recv(12) == b"HTTP/1.1 200"
+        assert served.ask(b"GET /metrics HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200")
+        with pytest.raises(ConnectionResetError):
+            held[0].recv(1)
+        held[1].sendall(b"ET /metrics HTTP/1.1\r\n\r\n")
+        assert held[1].recv(12) == b"HTTP/1.1 200"
         for each in held:
             each.close()
     finally:
+        served.stop()
+
+
+def test_no_more_than_eight_have_a_page_made() -> None:
+    free = threading.Event()
+    begun = threading.Semaphore(0)
+
+    def page() -> bytes:
+        begun.release()
+        assert free.wait(10)
+        return b""
+
+    served = Served(page)
+    try:
+        held = [socket.create_connection(served.port.address, 10) for _ in range(8)]
+        for each in held:
+            each.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        for _ in held:
+            assert begun.acquire(timeout=10)
+        with socket.create_connection(served.port.address, 10) as one_more:
+            assert one_more.recv(1) == b""
+        free.set()
+        for each in held:
+            assert each.recv(12) == b"HTTP/1.1 200"
+            each.close()
+    finally:
+        free.set()
         served.stop()

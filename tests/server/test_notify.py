@@ -3,7 +3,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,26 @@ def test_systemd_gets_the_word(tmp_path: Path, *, abstract: bool) -> None:
         systemd.bind("\0" + path if abstract else path)
         notify("READY=1", {"NOTIFY_SOCKET": "@" + path if abstract else path})
         assert systemd.recv(100) == b"READY=1"
+
+
+def fill(path: Path) -> None:
+    """Send so many words that the socket there takes no more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others, suppress(BlockingIOError):
+        others.settimeout(0)
+        while True:
+            others.sendto(b"x", str(path))
+
+
+def test_a_systemd_that_takes_no_more_words_or_has_gone_holds_nobody_up(tmp_path: Path) -> None:
+    """The reactor thread tells them: an end or a reload must not hang, or fail, because of a word."""
+    where = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+    notify("STOPPING=1", where)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        fill(tmp_path / "notify")
+        begin = time.monotonic()
+        notify("STOPPING=1", where)
+        assert time.monotonic() - begin < 3
 
 
 def test_without_systemd_nothing_happens() -> None:

@@ -248,3 +248,12 @@ def test_what_was_derived_under_an_earlier_key_can_be_told_again() -> None:
     assert rotated.digest_of(MASTER_ID, b"purpose", b"data") == RING.derive(b"purpose", b"data")
     assert rotated.digest_of(MASTER_ID, b"purpose", b"data") != rotated.derive(b"purpose", b"data")
     assert OTHER_RING.digest_of(MASTER_ID, b"purpose", b"data") is None
+
+
+def test_a_key_file_of_other_octets_than_text_is_no_key(tmp_path: Path) -> None:
+    path = key_file(tmp_path, 0o400, "")
+    path.chmod(0o600)
+    path.write_bytes(b"\xff\xfe" + bytes(40))
+    path.chmod(0o400)
+    with pytest.raises(BadKeyFile, match="line 1 is not the base64 of 32 octets"):
+        KeyRing.read(path)

@@ -17,15 +17,24 @@ from radius2fa import __version__
 from radius2fa.config.model import Portal
 from radius2fa.login.ports import Unavailable
 from radius2fa.portal.hosting.host import Host
+from radius2fa.portal.hosting.reload import Reload
 from radius2fa.server.notify import keep_watched, notify
 from radius2fa.server.twistedlog import TwistedLog
 
 _SWEEP = 60.0  # seconds between two removals of what has expired
 
 
-def serve(portal: Portal, pages: WSGIApplication, sweep: Callable[[float], None], log: FilteringBoundLogger) -> None:
-    """Answer browsers until SIGTERM or SIGINT, then finish what is under way and return. SIGHUP: read the certificate.
+def serve(
+    portal: Portal,
+    pages: WSGIApplication,
+    *,
+    sweep: Callable[[float], None],
+    reread: Callable[[], str],
+    log: FilteringBoundLogger,
+) -> None:
+    """Answer browsers until SIGTERM or SIGINT, then finish what is under way and return.
 
+    SIGHUP reads the certificate again, and then calls `reread`, in a thread; it returns how that ended, for systemd.
     `sweep` is called every minute, in a thread, with the time in Unix seconds: sessions end also where no RADIUS server
     runs that would remove them.
 
@@ -39,13 +48,20 @@ def serve(portal: Portal, pages: WSGIApplication, sweep: Callable[[float], None]
     globalLogBeginner.beginLoggingTo([TwistedLog(log)], redirectStandardIO=False)  # type: ignore[list-item]  # mypy knows no zope interface
     host.start()
 
+    def read() -> str:
+        host.reload()
+        return reread()
+
+    reload = Reload(read, reactor=loop)
+
     # All that start-up made is here to stay, and need not be looked through again and again.
     gc.collect()
     gc.freeze()
     gc.enable()
 
     def ready() -> None:
-        signal.signal(signal.SIGHUP, lambda *_: loop.callFromThread(loop.callInThread, host.reload))
+        signal.signal(signal.SIGHUP, lambda *_: loop.callFromThread(reload.ask))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came before is taken now
         log.info("ready", version=__version__, listen=[f"{where} port {port}" for where, port in host.addresses])
         notify("READY=1", os.environ)
         keep_watched(loop, os.environ)

@@ -80,6 +80,84 @@ def test_a_renewed_certificate_is_taken_on_sighup(kept: Kept) -> None:
         assert portal.stop() == 0
 
 
+def rewrite(portal: Portal, old: str, new: str) -> None:
+    """Put another configuration in the place of this one, in one step."""
+    text = portal.config.read_text()
+    assert old in text
+    beside = portal.config.with_suffix(".new")
+    beside.write_text(text.replace(old, new, 1))
+    beside.chmod(0o600)
+    beside.replace(portal.config)
+
+
+def reloaded(portal: Portal, systemd: socket.socket) -> str:
+    """SIGHUP; return what systemd shows of how it ended."""
+    os.kill(portal.pid, signal.SIGHUP)
+    assert systemd.recv(1000).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+    word, _, status = systemd.recv(1000).decode().partition("\nSTATUS=")
+    assert word == "READY=1"
+    return status
+
+
+def test_a_reload_takes_the_level_of_the_log_and_names_what_needs_a_restart(
+    kept: Kept, systemd: socket.socket, folder: Path
+) -> None:
+    with kept.portal() as portal:
+        portal.start(NOTIFY_SOCKET=str(folder / "notify"))
+        assert systemd.recv(100) == b"READY=1"
+        assert reloaded(portal, systemd) == "Configuration reloaded"
+        rewrite(portal, "[portal]", '[portal]\nhelp = "Call 42"')
+        rewrite(portal, "[server]", "[server]\nthreads = 7\nreject_delay = 2")
+        rewrite(portal, 'level = "info"', 'level = "warning"')
+        assert reloaded(portal, systemd) == "Configuration reloaded; 2 changed key(s) need a restart"
+        (line,) = portal.wait_for(lambda line: line["event"] == "needs a restart")
+        assert line["keys"] == ["server.reject_delay", "portal.help"]
+        assert portal.events("reloaded")[-1]["changed"] == ["log.level"]
+        told = len(portal.events("reloaded"))
+        assert reloaded(portal, systemd).endswith("2 changed key(s) need a restart")
+        assert portal.stop() == 0
+        assert len(portal.events("reloaded")) == told, "that is of the level info"
+        assert portal.events("stopped") == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("[portal]", "[portal]\nunheard = 1", "portal.unheard"),
+        ("[portal]", "[portal", "is not TOML"),
+        ('url = "https', '#url = "https', "portal.url: is missing"),
+        ("secret = ", 'secret_file = "none"\n#', "No such file"),
+    ],
+)
+def test_a_reload_refuses_a_faulty_file_and_says_why_and_takes_the_certificate_all_the_same(
+    kept: Kept, systemd: socket.socket, folder: Path, fault: tuple[str, str, str]
+) -> None:
+    old, new, why = fault
+    with kept.portal() as portal:
+        portal.start(NOTIFY_SOCKET=str(folder / "notify"))
+        assert systemd.recv(100) == b"READY=1"
+        rewrite(portal, 'level = "info"', 'level = "error"')
+        rewrite(portal, old, new)
+        assert reloaded(portal, systemd).startswith("Reload refused, ")
+        (line,) = portal.wait_for(lambda line: line["event"] == "not reloaded")
+        assert (line["level"], why in line["why"]) == ("error", True), line
+        assert len(portal.events("certificate read again")) == 1
+        assert portal.stop() == 0
+        assert portal.events("stopped") != []
+
+
+def test_signals_in_crowds_and_at_its_end_do_no_harm(kept: Kept) -> None:
+    with kept.portal() as portal:
+        portal.start()
+        for _ in range(200):
+            os.kill(portal.pid, signal.SIGHUP)
+            time.sleep(0.002)
+        portal.wait_for(lambda line: line["event"] == "reloaded", 2)
+        os.kill(portal.pid, signal.SIGHUP)
+        assert portal.stop() == 0
+        assert portal.events("internal error") == []
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
