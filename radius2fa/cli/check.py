@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from radius2fa.cli.opening import CONFIG, MISCONFIGURED, UNAVAILABLE, USAGE, fail
+from radius2fa.cli.service_account import closed_to, service_account
 from radius2fa.cli.showing import WIDE, print_facts, print_json
 from radius2fa.cli.verdict import Check, Verdict
 from radius2fa.printable import printable
@@ -42,6 +43,8 @@ def check(
 ) -> None:
     """Find every fault of the configuration; then try key, database, directory, listen addresses and clock.
 
+    Run by root, it also looks for files that are closed to the services' user.
+
     Exits with 78 if something has to be changed, with 69 if a backend is unavailable, with 0 otherwise.
 
     With --user it exits with 1 if the name leads to nobody, or to several. --diff is for root and the server's user.
@@ -64,6 +67,8 @@ def check(
     if diff and reading.settings and exit_code(one.verdict for one in checks) == 0:
         _compare(reading.settings, as_json=as_json)
     if reading.settings and not offline and not diff:
+        account = service_account()
+        checks += closed_to(account, path, reading.settings) if account else ()
         checks += _live(reading.settings)
     code = exit_code(one.verdict for one in checks)
     (_print_json if as_json else _print_table)(checks, code)

@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 
 from radius2fa.cli.opening import CONFIG, NO, fail
+from radius2fa.cli.service_account import service_account
 from radius2fa.config.places import CONFIG_FILE, DATABASE_FILE, KEY_FILE, STATE_FOLDER, shipped
 
-SERVICE_USER = "radius2fa"
 SECRET_OCTETS = 24
 Random = Callable[[int], bytes]
 
@@ -52,7 +52,7 @@ def init(
         fail(NO, f"already there: {', '.join(map(str, existing))}; nothing was written")
     try:
         with _all_or_nothing() as written:
-            _write(places, _service_account(), written)
+            _write(places, service_account(), written)
     except OSError as wrong:
         fail(NO, f"{wrong.filename}: {wrong.strerror}; nothing was written")
     _show(places)
@@ -73,16 +73,6 @@ def configuration(sample: str, places: Places, random: Random) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)  # TOML's basic strings have the same escapes
-
-
-def _service_account() -> pwd.struct_passwd | None:
-    """Return the account that the service runs under, if it exists and files can be given to it."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(SERVICE_USER)
-    except KeyError:
-        return None
 
 
 @contextmanager

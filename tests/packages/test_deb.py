@@ -51,6 +51,9 @@ printf '%s\n' 'include /etc/ldap/schema/core.schema' 'modulepath /usr/lib/ldap' 
 slapd -d 256 -h ldap://127.0.0.1:3890 -f /out/slapd.conf >/out/slapd 2>&1 &
 until (: </dev/tcp/127.0.0.1/3890) 2>/dev/null; do kill -0 $! || break; done
 radius2fa check --offline
+chown root /etc/radius2fa/master.key
+radius2fa check --json | grep -o 'the user radius2fa, who runs the services: .*'
+chown radius2fa /etc/radius2fa/master.key
 systemctl enable --now radius2fa 2>&1; echo "exit $?"
 answered
 radius2fa status --running; echo "status $?"
@@ -201,6 +204,11 @@ def test_systemd_starts_it_and_it_answers(life: dict[str, str]) -> None:
     assert "WatchdogUSec=30s\nprocessors: 1\n" in told
     assert "status 0\n" in told
     assert "event='ready'" in told
+
+
+def test_check_by_root_finds_what_the_services_may_not_read(life: dict[str, str]) -> None:
+    (told,) = re.findall(r"the user radius2fa, who runs the services: .*", life["started"])
+    assert told == 'the user radius2fa, who runs the services: cannot be read: Permission denied",'
 
 
 def test_a_request_starts_the_server_where_systemd_holds_the_port(life: dict[str, str]) -> None:
