@@ -94,13 +94,13 @@ def seal_anchor(keys: KeyRing, number: int, writer: str, book: Book, anchor: Pla
 
 
 def head_holds(keys: KeyRing, chain: Chain) -> bool:
-    """Tell whether the seal of a chain's head is ours. SealBroken, if its key is missing."""
-    return keys.links(b"head", _end(chain.number, chain.writer, chain.book, chain.head), chain.seal)
+    """Tell whether the seal of a chain's head is ours. SealBroken, if its key is not on the ring."""
+    return keys.ends(b"head", _end(chain.number, chain.writer, chain.book, chain.head), chain.seal)
 
 
 def anchor_holds(keys: KeyRing, chain: Chain) -> bool:
-    """Tell whether the seal of a chain's anchor is ours. SealBroken, if its key is missing."""
-    return keys.links(b"anchor", _end(chain.number, chain.writer, chain.book, chain.anchor), chain.anchor_seal)
+    """Tell whether the seal of a chain's anchor is ours. SealBroken, if its key is not on the ring."""
+    return keys.ends(b"anchor", _end(chain.number, chain.writer, chain.book, chain.anchor), chain.anchor_seal)
 
 
 def _end(number: int, writer: str, book: Book, place: Place) -> bytes:

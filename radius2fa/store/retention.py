@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
+from radius2fa.store import auditkeys
 from radius2fa.store.database import Database
 from radius2fa.store.links import (
     BEFORE,
@@ -40,6 +41,7 @@ def remove_older(database: Database, keys: KeyRing, book: Book, cutoff: float) -
         Unavailable: the database does not answer.
 
     """
+    keys = auditkeys.read(database, keys).proving
     numbers = database.read(lambda connection: connection.execute(_CHAINS, {"which": book.value}).scalars().all())
     for number in numbers:
         while database.write(lambda connection, number=number: _some(connection, keys, number, cutoff)) == AT_ONCE:  # type: ignore[misc] # the default is the loop's number
