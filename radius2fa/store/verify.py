@@ -128,7 +128,8 @@ class _Walk:
         )
 
 
-_CHAINS = select(chain).order_by(chain.c.number)
+# One that claims to be of another table is none: it is missing from the numbers.
+_CHAINS = select(chain).where(chain.c.book.in_(bindparam("books", expanding=True))).order_by(chain.c.number)
 _CHAIN = select(chain).where(chain.c.number == bindparam("which"))
 
 
@@ -214,7 +215,7 @@ class Audit:
                 if _is_hash(seal) and not walk.keys.knows(seal):
                     detail = f"an end of it was sealed with key {walk.keys.name_of(seal)}, which is out of use"
             return walk.fault(Finding.HEAD, None, None, None, detail)
-        return None
+        return walk.fault(Finding.HEAD, None, None, None, detail) if one.is_torn else None
 
     def _pages(self, one: Chain) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
         """Yield the rows behind the anchor, in their order, some at a time."""
@@ -265,19 +266,41 @@ class Audit:
             finding = Finding.KEY if _is_missing(walk.keys, found) else Finding.CHANGED
             return walk.fault(finding, sequence, number, at, str(broken))
         if not whole:
-            return walk.fault(Finding.CHANGED, sequence, number, at, "it is not what was written there")
+            detail = self._origin(walk, found, contents) or "it is not what was written there"
+            return walk.fault(Finding.CHANGED, sequence, number, at, detail)
         if sequence == one.head.sequence and found != one.head.hash:
             return walk.fault(Finding.HEAD, sequence, number, at, "the chain's head is another row's")
         return None
+
+    def _origin(self, walk: _Walk, found: object, contents: Mapping[str, Any]) -> str | None:
+        """Tell which chain a row is from that was put at its place of another one, whole."""
+        sequence, book = walk.last.sequence + 1, walk.chain.book
+        for one in self._chains():
+            if one.book is not book or one.of_before or one.number == walk.chain.number:
+                continue
+            before = self._hash_at(one, sequence - 1)
+            line = line_of(book, one.writer, sequence, contents)
+            if before is not None and isinstance(found, bytes) and walk.keys.links(before, line, found):
+                return f"it is that of {one.writer}"
+        return None
+
+    def _hash_at(self, one: Chain, sequence: int) -> bytes | None:
+        if sequence == one.anchor.sequence:
+            return one.anchor.hash
+        table = TABLES[one.book]
+        row = self._one(select(table.c.hash).where(table.c.chain == one.number, table.c.sequence == sequence), {})
+        return row.hash if row is not None and isinstance(row.hash, bytes) else None
 
     # what is in no chain
 
     def _missing(self, chains: Sequence[Chain]) -> Iterator[Fault]:
         """Yield what is wrong with the list of chains: they are numbered from 1 on without a gap."""
-        numbers = [one.number for one in chains]
-        for expected in range(1, max(numbers, default=0) + 1):
-            if expected not in numbers:
-                yield Fault(Finding.CHAIN, None, None, detail=f"the chain of number {expected} is gone")
+        before = 0
+        for one in chains:
+            if one.number > before + 1:
+                which = f"{before + 1}" if one.number == before + 2 else f"{before + 1} to {one.number - 1}"
+                yield Fault(Finding.CHAIN, None, None, detail=f"the chain of number {which} is gone")
+            before = one.number
         if chains and {one.book for one in chains if one.of_before} != {*Book}:
             yield Fault(Finding.CHAIN, None, None, detail="which rows are older than the chains is not written down")
 
@@ -345,7 +368,7 @@ class Audit:
     # the database
 
     def _chains(self) -> tuple[Chain, ...]:
-        return tuple(map(chain_of, self._all(_CHAINS, {})))
+        return tuple(map(chain_of, self._all(_CHAINS, {"books": [*Book]})))
 
     def _one(self, statement: Any, values: Mapping[str, object]) -> Row[*tuple[Any, ...]] | None:  # noqa: ANN401 - any query
         rows = self._all(statement, values)

@@ -111,18 +111,29 @@ def test_whoever_has_an_old_key_cannot_move_an_end_of_a_chain(settings: Settings
 
 
 def test_whoever_has_an_old_key_cannot_write_a_row_anew(sqlite_settings: Settings) -> None:
-    """Every row of the chain from the changed one on gets the hash that the old key gives it."""
     with closing(twice_rotated(sqlite_settings)) as store:
-        old, last = KeyRing.parse(FIRST), b""
-        with sqlite3.connect(sqlite_settings.url.removeprefix("sqlite:///")) as connection:
-            connection.row_factory = sqlite3.Row
-            rows = connection.execute("SELECT * FROM journal WHERE node = 'idle' ORDER BY sequence").fetchall()
-            for row in rows:
-                contents = {**row, "result": "accept"}
-                last = old.link(last, line_of(Book.LOGINS, "idle/server/0", row["sequence"], contents))
-                connection.execute(
-                    "UPDATE journal SET result = 'accept', hash = ? WHERE number = ?", (last, row["number"])
-                )
+        rewrite(sqlite_settings, result="accept")
+        fault = the_fault(store)
+        assert (fault.finding, fault.writer, fault.sequence) == (Finding.HEAD, "idle/server/0", 3)
+
+
+def rewrite(settings: Settings, **changed: object) -> None:
+    """Change all logins of the writer that was idle, and give them the hashes that the first key gives them."""
+    old, last = KeyRing.parse(FIRST), b""
+    with closing(sqlite3.connect(settings.url.removeprefix("sqlite:///"))) as connection, connection:
+        connection.row_factory = sqlite3.Row
+        for row in connection.execute("SELECT * FROM journal WHERE node = 'idle' ORDER BY sequence").fetchall():
+            last = old.link(last, line_of(Book.LOGINS, "idle/server/0", row["sequence"], {**row, **changed}))
+            values = {**changed, "hash": last}
+            columns = ", ".join(f"{name} = :{name}" for name in values)
+            connection.execute(f"UPDATE journal SET {columns} WHERE number = :row", {**values, "row": row["number"]})  # noqa: S608 - our own
+
+
+def test_whoever_has_an_old_key_cannot_have_rows_removed_for_their_age(sqlite_settings: Settings) -> None:
+    """They are written anew, all of them long ago, so that the server would remove them and seal that."""
+    with closing(twice_rotated(sqlite_settings)) as store:
+        rewrite(sqlite_settings, at=1.0)
+        store.sweep(900.0 + sqlite_settings.keep_days * DAY)
         fault = the_fault(store)
         assert (fault.finding, fault.writer, fault.sequence) == (Finding.HEAD, "idle/server/0", 3)
 
@@ -192,7 +203,10 @@ def test_a_backup_takes_the_proof_along(settings: Settings, tmp_path: Path) -> N
 def test_an_end_that_was_tampered_with_is_not_sealed_anew(settings: Settings, sql: Sql) -> None:
     written(settings, FIRST)
     sql("DELETE FROM journal WHERE sequence = 3")
-    sql("UPDATE chain SET sequence = 2 WHERE book = 'journal' AND writer = 'one/server/0'")
+    sql(
+        "UPDATE chain SET sequence = 2, hash = (SELECT hash FROM journal WHERE sequence = 2) "
+        "WHERE book = 'journal' AND writer = 'one/server/0'"
+    )
     rotated(settings, SECOND + FIRST)
     with closing(node(settings, keys=KeyRing.parse(SECOND))) as store:
         fault = the_fault(store)
