@@ -357,13 +357,16 @@ class Audit:
         if not mine:
             return Kept.GONE
         (one,) = mine
-        if head.sequence < one.anchor.sequence:
-            return Kept.AGED
-        if head.sequence == one.anchor.sequence:
-            return (Kept.AGED if head.sequence else Kept.THERE) if head.hash == one.anchor.hash else Kept.GONE
         table = TABLES[head.book]
         found = select(table.c.hash).where(table.c.chain == one.number, table.c.sequence == head.sequence)
-        return Kept.THERE if any(row.hash == head.hash for row in self._all(found, {})) else Kept.GONE
+        if any(row.hash == head.hash for row in self._all(found, {})):
+            return Kept.THERE
+        row = self._one(_CHAIN, {"which": one.number})  # as it is by now: the row may just have become too old
+        if row is None or head.sequence > (anchor := chain_of(row).anchor).sequence:
+            return Kept.GONE
+        if head.sequence < anchor.sequence:
+            return Kept.AGED
+        return (Kept.AGED if head.sequence else Kept.THERE) if head.hash == anchor.hash else Kept.GONE
 
     # the database
 

@@ -508,6 +508,15 @@ def test_a_sweep_meanwhile_is_no_tampering(settings: Settings, monkeypatch: pyte
         assert verdict.faults == ()
 
 
+def test_a_head_that_is_swept_away_meanwhile_is_no_tampering(settings: Settings) -> None:
+    with closing(node(settings)) as store:
+        log_in(store, 5, when=0.0)
+        heads = store.audit.heads()
+        log_in(store, 2, when=50 * DAY)
+        verdict = store.audit.verify(heads, progress=lambda _: store.sweep(settings.keep_days * DAY + DAY))
+        assert (verdict.holds, [kept for _, kept in verdict.heads]) == (True, [Kept.AGED])
+
+
 # what was written before there were chains
 
 
