@@ -302,7 +302,7 @@ def test_a_token_of_nobody_is_refused_in_words(sqlite_settings: Settings, target
     with closing(opened(sqlite_settings)) as store:
         fill(store)
     query(sqlite_settings, None, "UPDATE token SET subject = 'ghost' WHERE id = 't0'")  # its foreign keys are off
-    with pytest.raises(BadBackup, match="its table token holds what .* does not take"):
+    with pytest.raises(BadBackup, match=r"its table token holds what .* does not take"):
         restore(target, file, made(sqlite_settings, file), KEYS, quiet)
 
 
