@@ -15,6 +15,7 @@ from radius2fa.store import auditkeys
 from radius2fa.store.auditkeys import Broken
 from radius2fa.store.database import Database
 from radius2fa.store.links import (
+    BEFORE,
     CONTENTS,
     TABLES,
     Book,
@@ -321,7 +322,8 @@ class Audit:
             mine = [one for one in chains if one.book is book]
             before = next((one.head.sequence for one in mine if one.of_before), 0) if chains else None
             real = [one.number for one in mine if not one.of_before]
-            known = select(chain.c.number).where(chain.c.book == book.value)  # by now: one may have begun meanwhile
+            # By now: one may have begun meanwhile.
+            known = select(chain.c.number).where(chain.c.book == book.value, chain.c.writer != BEFORE)
             stray = [and_(table.c.chain.is_not(None), table.c.chain.not_in(known))]
             stray += [and_(table.c.chain.is_not(None), table.c.sequence.is_(None))]
             stray += [] if before is None else [and_(table.c.chain.is_(None), table.c.number > before)]

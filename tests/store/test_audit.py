@@ -255,6 +255,8 @@ def copy(sql: Sql, **changed: str) -> None:
         ({"sequence": "0"}, (Finding.INSERTED, "journal", 0)),
         ({"sequence": "NULL"}, (Finding.INSERTED, "journal", None)),
         ({"chain": "99"}, (Finding.INSERTED, "journal", 3)),
+        ({"chain": "1"}, (Finding.INSERTED, "journal", 3)),  # which says what was before, and has no rows
+        ({"chain": "2"}, (Finding.INSERTED, "journal", 3)),
         ({"chain": "NULL", "sequence": "NULL", "hash": "NULL"}, (Finding.INSERTED, "journal", None)),
     ],
 )
