@@ -3,16 +3,20 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a cell begins that a spreadsheet computes
+_SIGNS = "=+@\uff1d\uff0b\uff0d\uff20-"  # how a cell begins that a spreadsheet computes, in full width too
+_FORMULA = (*_SIGNS, "\t", "\r", "\n")
+# Where a semicolon parts the cells, as in a German Excel, another one begins in the middle of ours.
+_WITHIN = re.compile(f'([;\t\r\n])(?=[\\s"]*[{_SIGNS}])')
 
 Row = Mapping[str, object]
 
 
 def safe(value: object) -> str:
-    """Return a cell as text; one that a spreadsheet would compute begins with an apostrophe."""
-    text = "" if value is None else str(value)
+    """Return a cell as text; one that a spreadsheet would compute, or a part of it, begins with an apostrophe."""
+    text = _WITHIN.sub(r"\1'", "" if value is None else str(value))
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

@@ -47,10 +47,6 @@ def rotate(
         bool, typer.Option("--continue", help="The second step: seal everything anew. May be done again at any time.")
     ] = False,
     finish: Annotated[bool, typer.Option("--finish", help="The third: take old keys out that nothing needs.")] = False,
-    give_up: Annotated[
-        bool,
-        typer.Option("--give-up-proof", help="With --finish, also those that only `audit verify` needs for old rows."),
-    ] = False,
 ) -> None:
     """Change the master key in three steps, while servers go on. Restart every server after each step.
 
@@ -60,18 +56,13 @@ def rotate(
 
     if go_on and finish:
         fail(USAGE, "--continue and --finish are steps of their own")
-    if give_up and not finish:
-        fail(USAGE, "--give-up-proof goes with --finish only")
     settings = open_settings()
     file = settings.store.key_file
     try:
         with alone_with(file):
             with closing(open_store(settings)):  # is everything as it should be?
                 text = file.read_text(encoding="ascii")
-            if finish:
-                _finish(settings, file, text, give_up=give_up)
-            else:
-                (_continue if go_on else _begin)(settings, file, text)
+            (_finish if finish else _continue if go_on else _begin)(settings, file, text)
     except Busy as busy:
         fail(NO, str(busy))
     except OSError as wrong:
@@ -104,7 +95,7 @@ def _continue(settings: "Settings", file: Path, text: str) -> None:
     _next("What is sealed from now on is sealed with the first key.", "radius2fa key rotate --finish")
 
 
-def _finish(settings: "Settings", file: Path, text: str, *, give_up: bool) -> None:
+def _finish(settings: "Settings", file: Path, text: str) -> None:
     from radius2fa.store.acts import Deed  # noqa: PLC0415 - heavy
     from radius2fa.store.keyfile import rewrite, waits, without  # noqa: PLC0415 - heavy
 
@@ -114,29 +105,22 @@ def _finish(settings: "Settings", file: Path, text: str, *, give_up: bool) -> No
     with closing(open_store(settings)) as store:
         _reseal(store)  # what servers sealed with the old key until they were restarted
         _first, *old = store.rotation.uses()
-        rows = {use.key: 0 if give_up else store.rotation.rows(use.key) for use in old}
-        over = [use.key for use in old if not (use.tokens or use.codes or rows[use.key])]
+        over = [use.key for use in old if not (use.tokens or use.codes)]
         if over:
             rewrite(file, without(text, over))
             store.note(Deed.KEY_REMOVED, time.time(), f"keys {', '.join(over)}")
         for key in over:
-            typer.echo(f"Key {key} was taken out of {file}. Keep a copy: backups that are sealed with it need it,")
-            typer.echo("and so does `radius2fa audit verify`, for rows that were written under it.")
+            typer.echo(f"Key {key} was taken out of {file}. Keep a copy: backups that are sealed with it need it.")
         kept = [use for use in old if use.key not in over]
         for use in kept:
-            _tell_why_kept(store, use, rows[use.key])
-    if any(use.tokens or use.codes for use in kept):
+            _tell_why_kept(store, use)
+    if kept:
         raise typer.Exit(NO)
     if not old:
         typer.echo("There is one key only; nothing was to be done.")
 
 
-def _tell_why_kept(store: "Store", use: "Use", rows: int) -> None:
-    if rows:
-        typer.echo(
-            f"Key {use.key} stays, and seals nothing any more: {rows} row(s) of the audit record are proven by it."
-        )
-        typer.echo("Where it has become known to somebody, it proves nothing: then add --give-up-proof.")
+def _tell_why_kept(store: "Store", use: "Use") -> None:
     if use.tokens:
         typer.echo(f"Key {use.key} stays: {use.tokens} token(s) that do not open are under it.")
     holders = store.rotation.holders(use.key)
@@ -155,6 +139,9 @@ def _reseal(store: "Store") -> None:
     typer.echo(f"{resealed.done} token(s) sealed anew.")
     for token in resealed.broken:
         typer.secho(f"Token {printable(token)} does not open, and was left as it is.", err=True, fg="red")
+    for kept in store.rotation.keep_proof():
+        said = f"What proves the rows of key {printable(kept.name)} does not open, and was left as it is: {kept.why}"
+        typer.secho(said, err=True, fg="red")
 
 
 def _require_restart(settings: "Settings", file: Path) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.store.engine import Store
     from radius2fa.store.verify import Fault, Head, Verdict
 
+_NO_HASH = "-"  # of a chain whose head is no longer one
+
 HeadFile = Annotated[
     Path | None, typer.Option("--head", metavar="FILE", help="Heads that `radius2fa audit head` printed earlier.")
 ]
@@ -42,7 +44,7 @@ def head(*, as_json: Json = False) -> None:
         print_json([_head_described(one) for one in heads])
     else:
         for one in heads:
-            typer.echo(f"{one.sequence} {one.hash.hex()} {one.book} {printable(one.writer)}")
+            typer.echo(f"{one.sequence} {one.hash.hex() or _NO_HASH} {one.book} {printable(one.writer)}")
 
 
 def read_heads(file: Path) -> "tuple[Head, ...]":
@@ -73,7 +75,7 @@ def _head(sequence: str, digest: str, book: str, writer: str) -> "Head":
     from radius2fa.store.links import Book  # noqa: PLC0415 - heavy
     from radius2fa.store.verify import Head  # noqa: PLC0415 - heavy
 
-    return Head(writer, Book(book), int(sequence), bytes.fromhex(digest))
+    return Head(writer, Book(book), int(sequence), b"" if digest == _NO_HASH else bytes.fromhex(digest))
 
 
 def _walked(store: "Store", heads: "tuple[Head, ...]") -> "Verdict":

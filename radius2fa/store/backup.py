@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Table, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from radius2fa import __version__
 from radius2fa.config.model import Store as Settings
@@ -99,6 +99,10 @@ def _octets(value: object) -> dict[str, str]:
     if not isinstance(value, bytes | memoryview):
         raise TypeError(type(value).__name__)
     return {"base64": base64.b64encode(value).decode()}
+
+
+def _octets_of(value: dict[str, str]) -> bytes:
+    return base64.b64decode(value["base64"], validate=True)
 
 
 def _gzip(file: io.RawIOBase, mode: str) -> gzip.GzipFile:
@@ -185,16 +189,13 @@ class _Reading:
         return table
 
     def _rows(self, table: Table, lines: list[list[Any]]) -> None:
-        octets = [place for place, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
-        for row in lines:
-            for place in octets:
-                if row[place] is not None:
-                    row[place] = base64.b64decode(row[place]["base64"], validate=True)
+        rows = [tuple(_octets_of(value) if isinstance(value, dict) else value for value in row) for row in lines]
         if "seed" in table.columns:
             place = table.columns.keys().index("seed")
-            self._keys.update(row[place][1:5] for row in lines)
-        self._counts[table.name] += len(lines)
-        self._take(Rows(table, [tuple(row) for row in lines]))
+            seeds = (row[place] for row in rows)  # of any type: SQLite takes it, and a backup takes it along
+            self._keys.update(seed[1:5] for seed in seeds if isinstance(seed, bytes) and len(seed) > 1)
+        self._counts[table.name] += len(rows)
+        self._take(Rows(table, rows))
 
     def _at_end(self, counts: dict[str, int], lines: Iterator[object]) -> None:
         if counts != self._counts or self._counts.keys() != self._expected.keys() or next(lines, None) is not None:

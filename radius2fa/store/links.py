@@ -32,7 +32,8 @@ CONTENTS = {
     for book, table in TABLES.items()
 }
 
-_ENCODE = JSONEncoder(separators=(",", ":"), default=repr).encode
+# What is of another type than its column's, as SQLite lets it be, is never what was written there.
+_ENCODE = JSONEncoder(separators=(",", ":"), default=lambda value: [repr(value)]).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,10 @@ START = Place(0, b"")
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One chain as the database tells it: `head` is its last row, `anchor` the last that was removed for its age."""
+    """One chain as the database tells it: `head` is its last row, `anchor` the last that was removed for its age.
+
+    They are the same row where all were removed.
+    """
 
     number: int
     writer: str
@@ -59,22 +63,36 @@ class Chain:
     anchor_seal: bytes
 
     @property
+    def is_torn(self) -> bool:
+        """Whether its ends, each of them sealed, cannot be those of one chain."""
+        return self.anchor.sequence > self.head.sequence or (
+            self.anchor.sequence == self.head.sequence and self.anchor.hash != self.head.hash
+        )
+
+    @property
     def of_before(self) -> bool:
         """Whether it has no rows, and says what was written before: up to which number, and how many rows."""
         return self.writer == BEFORE
 
 
 def chain_of(row: Row[*tuple[Any, ...]]) -> Chain:
-    """Return the chain of a row of the whole table."""
+    """Return the chain of a row of the whole table, of a book that there is.
+
+    What is of another type than its column's, as SQLite lets it be, becomes what no seal holds.
+    """
     return Chain(
         row.number,
-        row.writer,
+        str(row.writer),
         Book(row.book),
-        Place(row.sequence, row.hash),
-        Place(row.anchor_sequence, row.anchor_hash),
-        row.seal,
-        row.anchor_seal,
+        _place(row.sequence, row.hash),
+        _place(row.anchor_sequence, row.anchor_hash),
+        row.seal if isinstance(row.seal, bytes) else b"",
+        row.anchor_seal if isinstance(row.anchor_seal, bytes) else b"",
     )
+
+
+def _place(sequence: object, digest: object) -> Place:
+    return Place(sequence, digest) if isinstance(sequence, int) and isinstance(digest, bytes) else Place(-1, b"")
 
 
 def line_of(book: Book, writer: str, sequence: int, contents: Mapping[str, object]) -> bytes:
@@ -94,13 +112,13 @@ def seal_anchor(keys: KeyRing, number: int, writer: str, book: Book, anchor: Pla
 
 
 def head_holds(keys: KeyRing, chain: Chain) -> bool:
-    """Tell whether the seal of a chain's head is ours. SealBroken, if its key is missing."""
-    return keys.links(b"head", _end(chain.number, chain.writer, chain.book, chain.head), chain.seal)
+    """Tell whether the seal of a chain's head is ours. SealBroken, if its key is not on the ring."""
+    return keys.ends(b"head", _end(chain.number, chain.writer, chain.book, chain.head), chain.seal)
 
 
 def anchor_holds(keys: KeyRing, chain: Chain) -> bool:
-    """Tell whether the seal of a chain's anchor is ours. SealBroken, if its key is missing."""
-    return keys.links(b"anchor", _end(chain.number, chain.writer, chain.book, chain.anchor), chain.anchor_seal)
+    """Tell whether the seal of a chain's anchor is ours. SealBroken, if its key is not on the ring."""
+    return keys.ends(b"anchor", _end(chain.number, chain.writer, chain.book, chain.anchor), chain.anchor_seal)
 
 
 def _end(number: int, writer: str, book: Book, place: Place) -> bytes:

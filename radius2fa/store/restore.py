@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Connection, Integer, Table, func, insert, select, text
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, StatementError
 
 from radius2fa.config.model import Store as Settings
 from radius2fa.store.backup import Contents, Rows, read
@@ -11,6 +12,7 @@ from radius2fa.store.database import translated
 from radius2fa.store.engine import require_head, revision_of
 from radius2fa.store.schema import HEAD, metadata
 from radius2fa.store.seal import BadKeyFile, KeyRing
+from radius2fa.store.sealedfile import BadBackup
 from radius2fa.store.shape import kept_tables_of, tables_of
 from radius2fa.store.upgrade import be_alone, migrate, writing_engine
 
@@ -26,7 +28,7 @@ def restore(settings: Settings, path: Path, key: bytes, keys: KeyRing, progress:
     are in. A backup of older tables is brought to this program's.
 
     Raises:
-        BadBackup: it does not open, is damaged, or cut short.
+        BadBackup: it does not open, is damaged, or cut short, or holds what this database does not take.
         BadKeyFile: its tokens are sealed with a key that is not among `keys`.
         NotEmpty: the database has rows already.
         BadUrl, SchemaTooOld, SchemaTooNew: the database is none of this program's.
@@ -87,8 +89,7 @@ def _fill(connection: Connection, path: Path, key: bytes, progress: Callable[[in
 
     def take(some: Rows) -> None:
         nonlocal done
-        names = some.table.columns.keys()
-        connection.execute(insert(some.table), [dict(zip(names, row, strict=True)) for row in some.rows])
+        _insert(connection, some)
         done += len(some.rows)
         progress(done)
 
@@ -96,6 +97,24 @@ def _fill(connection: Connection, path: Path, key: bytes, progress: Callable[[in
     if connection.dialect.name == "postgresql":
         for table in kept_tables_of(contents.revision):
             _count_on(connection, table)
+
+
+def _insert(connection: Connection, some: Rows) -> None:
+    """Put rows in; into SQLite every value as it is, since it takes any type in any column."""
+    try:
+        if connection.dialect.name == "sqlite":
+            places = ", ".join("?" * len(some.table.columns))
+            connection.exec_driver_sql(f"INSERT INTO {some.table.name} VALUES ({places})", list(some.rows)).close()  # noqa: S608 - a table's name
+        else:
+            names = some.table.columns.keys()
+            connection.execute(insert(some.table), [dict(zip(names, row, strict=True)) for row in some.rows])
+    except StatementError as wrong:
+        if isinstance(wrong, DBAPIError) and not isinstance(wrong, DataError | IntegrityError | ProgrammingError):
+            raise
+        raise BadBackup(
+            f"its table {some.table.name} holds what {connection.dialect.name} does not take: the database that it was "
+            "made of had been tampered with; restore an older one"
+        ) from None
 
 
 def _count_on(connection: Connection, table: Table) -> None:

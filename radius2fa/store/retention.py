@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
+from radius2fa.store import auditkeys
 from radius2fa.store.database import Database
 from radius2fa.store.links import (
     BEFORE,
@@ -18,6 +19,7 @@ from radius2fa.store.links import (
     Place,
     anchor_holds,
     chain_of,
+    head_holds,
     line_of,
     seal_anchor,
 )
@@ -40,6 +42,7 @@ def remove_older(database: Database, keys: KeyRing, book: Book, cutoff: float) -
         Unavailable: the database does not answer.
 
     """
+    keys = auditkeys.read(database, keys).proving
     numbers = database.read(lambda connection: connection.execute(_CHAINS, {"which": book.value}).scalars().all())
     for number in numbers:
         while database.write(lambda connection, number=number: _some(connection, keys, number, cutoff)) == AT_ONCE:  # type: ignore[misc] # the default is the loop's number
@@ -84,12 +87,14 @@ def _oldest(connection: Connection, mine: Chain) -> Sequence[Row[*tuple[Any, ...
 def _last(keys: KeyRing, mine: Chain, rows: Sequence[Row[*tuple[Any, ...]]], cutoff: float) -> Place:
     """Return the last row that may go; the anchor itself, if none may. SealBroken, if a key is missing."""
     last = mine.anchor
-    if not anchor_holds(keys, mine):
+    if not (head_holds(keys, mine) and anchor_holds(keys, mine)):
         return last
     for sequence, found, *values in rows:
         contents = dict(zip(CONTENTS[mine.book], values, strict=True))
         line = line_of(mine.book, mine.writer, last.sequence + 1, contents)
-        if sequence != last.sequence + 1 or contents["at"] > cutoff or not keys.links(last.hash, line, found):
+        if sequence != last.sequence + 1 or not isinstance(found, bytes) or not keys.links(last.hash, line, found):
+            break
+        if contents["at"] > cutoff or (sequence == mine.head.sequence and found != mine.head.hash):
             break
         last = Place(sequence, found)
     return last

@@ -1,7 +1,8 @@
 """Owns the change of master keys in the tables: what is sealed with which, and the sealing anew, beside servers.
 
-What was sealed is sealed anew, row by row. Of codes that were handed out there are digests only, which cannot be made
-anew: their key stays until they are used up or replaced. What waits in logins and sessions is over by itself.
+What was sealed is sealed anew, row by row, and what proves the audit record is kept (`store.auditkeys`). Of codes that
+were handed out there are digests only, which cannot be made anew: their key stays until they are used up or replaced.
+What waits in logins and sessions is over by itself.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from functools import partial
 from sqlalchemy import Connection, LargeBinary, bindparam, func, select, update
 
 from radius2fa.otp.token import Kind
+from radius2fa.store.auditkeys import Broken, retire
 from radius2fa.store.database import Database
-from radius2fa.store.schema import account, act, journal, token
+from radius2fa.store.schema import account, token
 from radius2fa.store.seal import KeyRing, Random, SealBroken
 
 AT_ONCE = 100  # rows in a transaction, so that no login waits long
@@ -32,14 +34,6 @@ _HOLDERS = (
     .where(~_SEALED, bindparam("key", type_=LargeBinary) == _KEY)
     .distinct()
     .order_by(account.c.name, token.c.kind)
-)
-_ROWS = select(
-    *(
-        select(func.count())
-        .where(func.substr(table.c.hash, 2, 4, type_=LargeBinary) == bindparam("key", type_=LargeBinary))
-        .scalar_subquery()
-        for table in (journal, act)
-    )
 )
 _RESEAL = (
     update(token)
@@ -89,12 +83,6 @@ class Rotation:
         rows = self._database.read(lambda connection: connection.execute(_HOLDERS, values).all())
         return tuple((name, Kind(kind)) for name, kind in rows)
 
-    def rows(self, key: str) -> int:
-        """Return how many rows of the audit record were written under a key: without it they cannot be proven."""
-        values = {"key": bytes.fromhex(key)}
-        logins, acts = self._database.read(lambda connection: connection.execute(_ROWS, values).one())
-        return int(logins) + int(acts)
-
     def reseal(self, progress: Callable[[int, int], None]) -> Resealed:
         """Seal with the first key whatever another one has sealed, in small transactions; tell how far it has come.
 
@@ -109,6 +97,13 @@ class Rotation:
             done, after = done + here, last
             broken += faulty
             progress(done, total)
+
+    def keep_proof(self) -> tuple[Broken, ...]:
+        """See that rows written under older keys stay proven without these; done again, it does what is left.
+
+        Returns what does not open of audit keys that were kept earlier.
+        """
+        return retire(self._database, self._keys, self._random)
 
     def _some(self, after: str, connection: Connection) -> tuple[str | None, int, list[str]]:
         """Seal some rows anew. Return the last id of them, None if there were none, how many, and which do not open."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 
 metadata = MetaData(
@@ -224,6 +224,14 @@ chain = Table(
     Column("anchor_seal", LargeBinary, nullable=False, comment="Keyed hash of the anchor"),
     UniqueConstraint("writer", "book"),
     comment="The chains that the rows of journal and act are linked to, so that none is changed unseen",
+)
+
+audit_key = Table(
+    "audit_key",
+    metadata,
+    Column("name", Text, primary_key=True, comment="The name of the master key that it was made from"),
+    Column("sealed", LargeBinary, nullable=False, comment="The audit key, sealed for this name under a master key"),
+    comment="What proves the rows of master keys that are out of use",
 )
 
 accounting = Table(

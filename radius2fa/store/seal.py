@@ -11,8 +11,8 @@ import hmac
 import os
 import stat
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -56,14 +56,19 @@ class _Key:
     forms: bytes = field(repr=False)
     tags: bytes = field(repr=False)
     links: bytes = field(repr=False)
+    proofs: AESGCM = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The master keys. The first one seals; every one opens what it has sealed."""
+    """The master keys. The first one seals; every one opens what it has sealed.
+
+    Besides, it may know the audit keys of master keys that are out of use: they prove rows, and no more.
+    """
 
     _current: _Key
     _by_id: dict[bytes, _Key]
+    _retired: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -194,13 +199,49 @@ class KeyRing:
         return _linked(self._current, before, line)
 
     def links(self, before: bytes, line: bytes, blob: bytes) -> bool:
-        """Tell whether a keyed hash is what follows `before` for a line.
+        """Tell whether a keyed hash is what follows `before` for a line, under a key of the ring or a retired one.
 
         Raises:
             SealBroken: its key is missing.
 
         """
+        retired = self._retired.get(blob[_ID]) if blob[:1] == _VERSION and not self.knows(blob) else None
+        if retired is not None:
+            return hmac.compare_digest(_hashed(blob[_ID], retired, before, line), blob)
+        return self.ends(before, line, blob)
+
+    def ends(self, before: bytes, line: bytes, blob: bytes) -> bool:
+        """Tell the same of the seal of a chain's end. No retired key may make one: it may have become known.
+
+        Raises:
+            SealBroken: its key is not on the ring.
+
+        """
         return hmac.compare_digest(_linked(self._key_of(blob), before, line), blob)
+
+    def seal_audit_key(self, name: str, random: Random) -> bytes:
+        """Return the audit key of a master key, on the ring or retired, by its name, sealed with the current one."""
+        key_id = bytes.fromhex(name)
+        links = self._by_id[key_id].links if key_id in self._by_id else self._retired[key_id]
+        return _seal(self._current, self._current.proofs, links, _framed(b"audit key", name.encode()), random)
+
+    def open_audit_key(self, name: str, blob: bytes) -> bytes:
+        """Return the audit key of the master key of this name.
+
+        Raises:
+            SealBroken: it was altered, or is that of another key, or the key that sealed it is missing.
+
+        """
+        key = self._key_of(blob)
+        return _open(key, key.proofs, blob, _framed(b"audit key", name.encode(errors="surrogatepass")))
+
+    def proving(self, retired: Mapping[str, bytes]) -> "KeyRing":
+        """Return this ring with audit keys of master keys that are out of use, by the names of these."""
+        return replace(self, _retired={bytes.fromhex(name): key for name, key in retired.items()})
+
+    def proves(self, blob: bytes) -> bool:
+        """Tell whether the key that made a keyed hash is on the ring or a retired one."""
+        return self.knows(blob) or blob[_ID] in self._retired
 
     def file_key(self, salt: bytes) -> tuple[str, bytes]:
         """Return the name of the current key, and the key of a file (`sealedfile`) that it and a salt seal."""
@@ -254,11 +295,16 @@ def _derive(master: bytes) -> _Key:
         _hkdf(master, None, b"radius2fa form"),
         _hkdf(master, None, b"radius2fa derived"),
         _hkdf(master, None, b"radius2fa chain"),
+        AESGCM(_hkdf(master, None, b"radius2fa audit key")),
     )
 
 
 def _linked(key: _Key, before: bytes, line: bytes) -> bytes:
-    return _VERSION + key.id + hmac.digest(key.links, _framed(before, line), "sha256")
+    return _hashed(key.id, key.links, before, line)
+
+
+def _hashed(key_id: bytes, key: bytes, before: bytes, line: bytes) -> bytes:
+    return _VERSION + key_id + hmac.digest(key, _framed(before, line), "sha256")
 
 
 def _of_state(key: _Key, state: bytes) -> AESGCM:

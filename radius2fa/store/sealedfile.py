@@ -170,7 +170,7 @@ def read_header(file: BinaryIO) -> tuple[Header, bytes]:
     octets = file.read(min(size, _LONGEST_HEADER))
     try:
         header = json.loads(octets)
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict) or not isinstance(header.get("lock"), dict) or len(octets) != size:
         raise BadBackup("its header is damaged")

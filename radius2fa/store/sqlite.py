@@ -36,6 +36,12 @@ def sqlite_engine(url: URL, timeout: float) -> Engine:
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+    connection.text_factory = _text
+
+
+def _text(octets: bytes) -> str:
+    """Return text, whatever the octets are: one value that is no UTF-8 would make a query of many rows fail."""
+    return octets.decode(errors="replace")
 
 
 class Sqlite:

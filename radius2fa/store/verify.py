@@ -7,12 +7,15 @@ rows. For these there are heads, exported and kept elsewhere.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select
 
+from radius2fa.store import auditkeys
+from radius2fa.store.auditkeys import Broken
 from radius2fa.store.database import Database
 from radius2fa.store.links import (
+    BEFORE,
     CONTENTS,
     TABLES,
     Book,
@@ -46,6 +49,7 @@ class Finding(StrEnum):
     HEAD = "head changed"  # what the chain says of its own ends
     CHAIN = "chain removed"
     KEY = "key missing"
+    AUDIT_KEY = "audit key changed"  # what is kept of a master key that is out of use
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class _Walk:
     """How far one chain has been walked."""
 
     chain: Chain
+    keys: KeyRing
     last: Place
     numbered: int = 0
     at: float | None = None
@@ -124,7 +129,8 @@ class _Walk:
         )
 
 
-_CHAINS = select(chain).order_by(chain.c.number)
+# One that claims to be of another table is none: it is missing from the numbers.
+_CHAINS = select(chain).where(chain.c.book.in_(bindparam("books", expanding=True))).order_by(chain.c.number)
 _CHAIN = select(chain).where(chain.c.number == bindparam("which"))
 
 
@@ -152,10 +158,12 @@ class Audit:
 
         Servers may write meanwhile: what was there at the beginning is proven.
         """
+        kept_keys = auditkeys.read(self._database, self._keys)
+        keys = kept_keys.proving
         chains = self._chains()
-        faults, rows = [*self._missing(chains)], 0
+        faults, rows = [*self._missing(chains), *map(_of_audit_key, kept_keys.broken)], 0
         for one in chains:
-            walked, fault = (0, self._of_before(one)) if one.of_before else self._chain(one, progress)
+            walked, fault = (0, self._of_before(one, keys)) if one.of_before else self._chain(one, keys, progress)
             rows += walked
             faults += [fault] if fault else []
         faults += self._strays(chains)
@@ -166,10 +174,10 @@ class Audit:
 
     # one chain
 
-    def _chain(self, one: Chain, progress: Progress) -> tuple[int, Fault | None]:
+    def _chain(self, one: Chain, keys: KeyRing, progress: Progress) -> tuple[int, Fault | None]:
         """Walk a chain; again, where old rows were removed meanwhile."""
         while True:
-            rows, fault = self._walk(one, progress)
+            rows, fault = self._walk(one, keys, progress)
             if fault is None:
                 return rows, None
             row = self._one(_CHAIN, {"which": one.number})
@@ -178,8 +186,8 @@ class Audit:
                 return rows, fault
             one = fresh
 
-    def _walk(self, one: Chain, progress: Progress) -> tuple[int, Fault | None]:
-        walk = _Walk(one, one.anchor)
+    def _walk(self, one: Chain, keys: KeyRing, progress: Progress) -> tuple[int, Fault | None]:
+        walk = _Walk(one, keys, one.anchor)
         fault = self._ends(walk)
         if fault is not None:
             return 0, fault
@@ -197,13 +205,18 @@ class Audit:
         return walk.rows, None
 
     def _ends(self, walk: _Walk) -> Fault | None:
-        one = walk.chain
-        try:
-            if head_holds(self._keys, one) and anchor_holds(self._keys, one):
-                return None
-        except SealBroken as broken:
-            return walk.fault(_of_key(self._keys, one.seal), None, None, None, str(broken))
-        return walk.fault(Finding.HEAD, None, None, None, "what the chain says of its own ends was changed")
+        one, detail = walk.chain, "what the chain says of its own ends was changed"
+        for holds, seal in ((head_holds, one.seal), (anchor_holds, one.anchor_seal)):
+            try:
+                if holds(walk.keys, one):
+                    continue
+            except SealBroken as broken:
+                if _is_missing(walk.keys, seal):
+                    return walk.fault(Finding.KEY, None, None, None, str(broken))
+                if _is_hash(seal) and not walk.keys.knows(seal):
+                    detail = f"an end of it was sealed with key {walk.keys.name_of(seal)}, which is out of use"
+            return walk.fault(Finding.HEAD, None, None, None, detail)
+        return walk.fault(Finding.HEAD, None, None, None, detail) if one.is_torn else None
 
     def _pages(self, one: Chain) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
         """Yield the rows behind the anchor, in their order, some at a time."""
@@ -247,31 +260,54 @@ class Audit:
         """Look at a row that is where it should be: is it what was written there?"""
         one, sequence, at = walk.chain, walk.last.sequence + 1, contents["at"]
         try:
-            whole = isinstance(found, bytes) and self._keys.links(
+            whole = isinstance(found, bytes) and walk.keys.links(
                 walk.last.hash, line_of(one.book, one.writer, sequence, contents), found
             )
         except SealBroken as broken:
-            return walk.fault(_of_key(self._keys, found), sequence, number, at, str(broken))
+            finding = Finding.KEY if _is_missing(walk.keys, found) else Finding.CHANGED
+            return walk.fault(finding, sequence, number, at, str(broken))
         if not whole:
-            return walk.fault(Finding.CHANGED, sequence, number, at, "it is not what was written there")
+            detail = self._origin(walk, found, contents) or "it is not what was written there"
+            return walk.fault(Finding.CHANGED, sequence, number, at, detail)
         if sequence == one.head.sequence and found != one.head.hash:
             return walk.fault(Finding.HEAD, sequence, number, at, "the chain's head is another row's")
         return None
+
+    def _origin(self, walk: _Walk, found: object, contents: Mapping[str, Any]) -> str | None:
+        """Tell which chain a row is from that was put at its place of another one, whole."""
+        sequence, book = walk.last.sequence + 1, walk.chain.book
+        for one in self._chains():
+            if one.book is not book or one.of_before or one.number == walk.chain.number:
+                continue
+            before = self._hash_at(one, sequence - 1)
+            line = line_of(book, one.writer, sequence, contents)
+            if before is not None and isinstance(found, bytes) and walk.keys.links(before, line, found):
+                return f"it is that of {one.writer}"
+        return None
+
+    def _hash_at(self, one: Chain, sequence: int) -> bytes | None:
+        if sequence == one.anchor.sequence:
+            return one.anchor.hash
+        table = TABLES[one.book]
+        row = self._one(select(table.c.hash).where(table.c.chain == one.number, table.c.sequence == sequence), {})
+        return row.hash if row is not None and isinstance(row.hash, bytes) else None
 
     # what is in no chain
 
     def _missing(self, chains: Sequence[Chain]) -> Iterator[Fault]:
         """Yield what is wrong with the list of chains: they are numbered from 1 on without a gap."""
-        numbers = [one.number for one in chains]
-        for expected in range(1, max(numbers, default=0) + 1):
-            if expected not in numbers:
-                yield Fault(Finding.CHAIN, None, None, detail=f"the chain of number {expected} is gone")
+        before = 0
+        for one in chains:
+            if one.number > before + 1:
+                which = f"{before + 1}" if one.number == before + 2 else f"{before + 1} to {one.number - 1}"
+                yield Fault(Finding.CHAIN, None, None, detail=f"the chain of number {which} is gone")
+            before = one.number
         if chains and {one.book for one in chains if one.of_before} != {*Book}:
             yield Fault(Finding.CHAIN, None, None, detail="which rows are older than the chains is not written down")
 
-    def _of_before(self, one: Chain) -> Fault | None:
+    def _of_before(self, one: Chain, keys: KeyRing) -> Fault | None:
         """Look at what was written before there were chains: no more than was noted then."""
-        walk = _Walk(one, one.anchor)
+        walk = _Walk(one, keys, one.anchor)
         fault = self._ends(walk)
         if fault is not None:
             return fault
@@ -286,7 +322,8 @@ class Audit:
             mine = [one for one in chains if one.book is book]
             before = next((one.head.sequence for one in mine if one.of_before), 0) if chains else None
             real = [one.number for one in mine if not one.of_before]
-            known = select(chain.c.number).where(chain.c.book == book.value)  # by now: one may have begun meanwhile
+            # By now: one may have begun meanwhile.
+            known = select(chain.c.number).where(chain.c.book == book.value, chain.c.writer != BEFORE)
             stray = [and_(table.c.chain.is_not(None), table.c.chain.not_in(known))]
             stray += [and_(table.c.chain.is_not(None), table.c.sequence.is_(None))]
             stray += [] if before is None else [and_(table.c.chain.is_(None), table.c.number > before)]
@@ -322,18 +359,21 @@ class Audit:
         if not mine:
             return Kept.GONE
         (one,) = mine
-        if head.sequence < one.anchor.sequence:
-            return Kept.AGED
-        if head.sequence == one.anchor.sequence:
-            return (Kept.AGED if head.sequence else Kept.THERE) if head.hash == one.anchor.hash else Kept.GONE
         table = TABLES[head.book]
         found = select(table.c.hash).where(table.c.chain == one.number, table.c.sequence == head.sequence)
-        return Kept.THERE if any(row.hash == head.hash for row in self._all(found, {})) else Kept.GONE
+        if any(row.hash == head.hash for row in self._all(found, {})):
+            return Kept.THERE
+        row = self._one(_CHAIN, {"which": one.number})  # as it is by now: the row may just have become too old
+        if row is None or head.sequence > (anchor := chain_of(row).anchor).sequence:
+            return Kept.GONE
+        if head.sequence < anchor.sequence:
+            return Kept.AGED
+        return (Kept.AGED if head.sequence else Kept.THERE) if head.hash == anchor.hash else Kept.GONE
 
     # the database
 
     def _chains(self) -> tuple[Chain, ...]:
-        return tuple(map(chain_of, self._all(_CHAINS, {})))
+        return tuple(map(chain_of, self._all(_CHAINS, {"books": [*Book]})))
 
     def _one(self, statement: Any, values: Mapping[str, object]) -> Row[*tuple[Any, ...]] | None:  # noqa: ANN401 - any query
         rows = self._all(statement, values)
@@ -343,6 +383,15 @@ class Audit:
         return self._database.read(lambda connection: connection.execute(statement, values).all())
 
 
-def _of_key(keys: KeyRing, blob: object) -> Finding:
-    """Return what it means that a hash cannot be checked: its key is missing, or it is no hash at all."""
-    return Finding.KEY if isinstance(blob, bytes) and len(blob) == 37 and not keys.knows(blob) else Finding.CHANGED  # noqa: PLR2004 - version, key id, SHA-256
+def _of_audit_key(broken: Broken) -> Fault:
+    finding = Finding.KEY if broken.missing else Finding.AUDIT_KEY
+    return Fault(finding, None, None, detail=f"what proves the rows of key {broken.name}: {broken.why}")
+
+
+def _is_hash(blob: object) -> TypeGuard[bytes]:
+    return isinstance(blob, bytes) and len(blob) == 37  # noqa: PLR2004 - version, key id, SHA-256
+
+
+def _is_missing(keys: KeyRing, blob: object) -> bool:
+    """Tell what it means that a hash cannot be checked: its key is missing, or it is no hash at all."""
+    return _is_hash(blob) and not keys.proves(blob)

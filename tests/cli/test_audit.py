@@ -221,6 +221,17 @@ def test_a_head_that_was_exported_is_found_again_and_missed_when_cut_off(
     assert (result.exit_code, result.stdout.splitlines()[0]) == (1, "head 4 of journal of /server/0: not there")
 
 
+def test_a_file_with_the_head_of_a_broken_chain_tells_of_the_others(logins: Helpdesk, tmp_path: Path) -> None:
+    logins.says("user", "bypass", "alice", "--for", "1h")  # a chain of its own
+    with closing(sqlite3.connect(logins.config.with_name("radius2fa.db"))) as connection, connection:
+        connection.execute("UPDATE chain SET hash = 'x' WHERE book = 'journal' AND writer = '/server/0'")
+    file = tmp_path / "heads"
+    file.write_text(logins.says("audit", "head"))
+    result = logins.run("audit", "verify", "--head", str(file))
+    assert (result.exit_code, result.stdout.splitlines()[0].split(":")[0]) == (1, "head changed")
+    assert "head 1 of act of " in result.stdout
+
+
 @pytest.mark.parametrize("text", ["", "4 zz journal x", "[1]", "{}", "four 00 journal x"])
 def test_a_file_without_heads_is_wrong_usage(desk: Helpdesk, tmp_path: Path, text: str) -> None:
     file = tmp_path / "heads"

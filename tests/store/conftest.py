@@ -38,7 +38,18 @@ def sqlite_settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def postgresql_settings(postgres: Postgres, migrated: str) -> Iterator[Settings]:
     yield postgres_settings(postgres, migrated, timeout=5.0)
-    for table in ("token", "account", "place", "challenge", "session", "journal", "act", "chain", "accounting"):
+    for table in (
+        "token",
+        "account",
+        "place",
+        "challenge",
+        "session",
+        "journal",
+        "act",
+        "chain",
+        "audit_key",
+        "accounting",
+    ):
         postgres.execute(f"DELETE FROM {table}", migrated)  # noqa: S608 - our own names
 
 

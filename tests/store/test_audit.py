@@ -255,6 +255,8 @@ def copy(sql: Sql, **changed: str) -> None:
         ({"sequence": "0"}, (Finding.INSERTED, "journal", 0)),
         ({"sequence": "NULL"}, (Finding.INSERTED, "journal", None)),
         ({"chain": "99"}, (Finding.INSERTED, "journal", 3)),
+        ({"chain": "1"}, (Finding.INSERTED, "journal", 3)),  # which says what was before, and has no rows
+        ({"chain": "2"}, (Finding.INSERTED, "journal", 3)),
         ({"chain": "NULL", "sequence": "NULL", "hash": "NULL"}, (Finding.INSERTED, "journal", None)),
     ],
 )
@@ -302,6 +304,57 @@ def test_the_end_of_another_chain_is_found(settings: Settings, sql: Sql) -> None
         }
 
 
+def test_a_row_of_another_chain_is_found_with_where_it_is_from(settings: Settings, sql: Sql) -> None:
+    with closing(filled(settings)) as one, closing(node(settings, "two")) as two:
+        log_in(two, 5)
+        mine = "(SELECT number FROM chain WHERE book = 'journal' AND writer = 'one/server/0')"
+        sql(f"DELETE FROM journal WHERE chain = {mine} AND sequence = 3")  # noqa: S608 - our own
+        sql(f"UPDATE journal SET chain = {mine} WHERE node = 'two' AND sequence = 3")  # noqa: S608 - our own
+        faults = {fault.writer: fault for fault in one.audit.verify().faults}
+        assert (faults["one/server/0"].finding, faults["one/server/0"].sequence) == (Finding.CHANGED, 3)
+        assert faults["one/server/0"].detail == "it is that of two/server/0"
+        assert faults["two/server/0"].finding is Finding.REMOVED
+
+
+def test_whatever_stands_in_a_chain_is_named_and_stops_no_login(sqlite_settings: Settings) -> None:
+    """SQLite takes any type in any column, and octets that are no text in a text."""
+    columns = [name for name in schema.chain.columns.keys() if name != "number"]  # noqa: SIM118 - a collection
+    for name in columns:
+        for value in ("'x'", "X'ff'", "2.5", "-1", "9223372036854775807", "1e999", "CAST(X'ff' AS TEXT)"):
+            with closing(filled(sqlite_settings)) as store:
+                query(sqlite_settings, None, f"UPDATE chain SET {name} = {value} WHERE number = 3")  # noqa: S608 - our own
+                store.audit.length()
+                findings = {fault.finding for fault in store.audit.verify(store.audit.heads()).faults}
+                assert findings & {Finding.HEAD, Finding.CHAIN}, (name, value)
+                store.sweep(1e9)
+            with closing(node(sqlite_settings)) as store:
+                log_in(store)
+            for table in ("journal", "act", "chain"):
+                query(sqlite_settings, None, f"DELETE FROM {table}")  # noqa: S608 - our own
+
+
+@pytest.mark.parametrize("name", ["at", "name", "person", "queue", "result", "sequence", "hash"])
+def test_whatever_stands_in_a_row_is_named_and_never_goes(sqlite_settings: Settings, name: str) -> None:
+    for value in ("'x'", "X'ff'", "X''", "-1.5", "1e999", "CAST(X'ff' AS TEXT)", "'a' || char(0)"):
+        with closing(filled(sqlite_settings)) as store:
+            query(sqlite_settings, None, f"UPDATE journal SET {name} = {value} WHERE sequence = 1")  # noqa: S608 - our own
+            findings = {Finding.CHANGED} if name != "sequence" else {Finding.REMOVED, Finding.INSERTED}
+            faults = [fault.finding for fault in store.audit.verify().faults]
+            assert faults
+            assert {*faults} <= findings, value
+            store.sweep(1e9)
+            assert query(sqlite_settings, None, "SELECT count(*) FROM journal") == [(5,)]
+        for table in ("journal", "act", "chain"):
+            query(sqlite_settings, None, f"DELETE FROM {table}")  # noqa: S608 - our own
+
+
+def test_a_chain_of_a_huge_number_is_found_at_once(settings: Settings, sql: Sql) -> None:
+    with closing(filled(settings)) as store:
+        sql("UPDATE chain SET number = 2147483647 WHERE number = 3")
+        gone = [fault.detail for fault in store.audit.verify().faults if fault.finding is Finding.CHAIN]
+        assert gone == ["the chain of number 3 is gone", "the chain of number 5 to 2147483646 is gone"]
+
+
 def shortened(sql: Sql) -> None:
     """Cut the last login off, and let the chain say that there never was one."""
     sql("DELETE FROM journal WHERE sequence = 5")
@@ -326,6 +379,23 @@ def test_a_head_that_was_set_back_stays_found_when_logins_go_on(settings: Settin
             "one/server/0",
             "one/server/0.1",
         ]
+
+
+def test_a_head_that_was_set_back_behind_rows_that_were_removed_is_found(settings: Settings, sql: Sql) -> None:
+    """Its seal is of then, and holds."""
+    with closing(node(settings)) as store:
+        log_in(store, 2)
+        ((hashed, seal),) = sql("SELECT hash, seal FROM chain WHERE book = 'journal' AND writer <> 'before'")
+        log_in(store, 3)
+        store.sweep(2000.0 + settings.keep_days * DAY)
+        log_in(store, 2)
+        literal = "X'{}'" if settings.url.startswith("sqlite") else "'\\x{}'"
+        sql("DELETE FROM journal WHERE sequence > 5")
+        sql(
+            f"UPDATE chain SET sequence = 2, hash = {literal.format(bytes(hashed).hex())}, "  # noqa: S608 - our own
+            f"seal = {literal.format(bytes(seal).hex())} WHERE book = 'journal' AND writer <> 'before'"
+        )
+        assert found(store) == (Finding.HEAD, "journal", None)
 
 
 def test_an_anchor_that_was_moved_is_found(settings: Settings, sql: Sql) -> None:
@@ -438,6 +508,15 @@ def test_a_sweep_meanwhile_is_no_tampering(settings: Settings, monkeypatch: pyte
         log_in(store, 2, when=50 * DAY)
         verdict = store.audit.verify(progress=lambda _: store.sweep(settings.keep_days * DAY + DAY))
         assert verdict.faults == ()
+
+
+def test_a_head_that_is_swept_away_meanwhile_is_no_tampering(settings: Settings) -> None:
+    with closing(node(settings)) as store:
+        log_in(store, 5, when=0.0)
+        heads = store.audit.heads()
+        log_in(store, 2, when=50 * DAY)
+        verdict = store.audit.verify(heads, progress=lambda _: store.sweep(settings.keep_days * DAY + DAY))
+        assert (verdict.holds, [kept for _, kept in verdict.heads]) == (True, [Kept.AGED])
 
 
 # what was written before there were chains

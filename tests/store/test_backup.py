@@ -257,6 +257,55 @@ def test_a_restore_that_fails_midway_leaves_nothing(
     assert rows(target) == rows(settings)
 
 
+OUT_OF_TYPE = [
+    "UPDATE act SET hash = 'text'",
+    "UPDATE act SET hash = 5",
+    "UPDATE act SET detail = X'ff00'",
+    "UPDATE act SET at = 'x'",
+    "UPDATE act SET sequence = 'x'",
+    "UPDATE chain SET seal = 'x'",
+    "UPDATE token SET seed = 'x'",
+    "UPDATE token SET seed = X''",
+    "INSERT INTO audit_key VALUES ('x', 7)",
+]
+
+
+@pytest.mark.parametrize("statement", OUT_OF_TYPE)
+def test_a_value_of_another_type_spoils_no_backup(
+    sqlite_settings: Settings, tmp_path: Path, file: Path, statement: str
+) -> None:
+    """SQLite takes it in any column, so one who may write there could make every later backup useless."""
+    with closing(opened(sqlite_settings)) as store:
+        fill(store)
+    query(sqlite_settings, None, statement)
+    target = Settings(url=f"sqlite:///{tmp_path}/target.db", timeout=5.0)
+    restore(target, file, made(sqlite_settings, file), KEYS, quiet)
+    for table in kept_tables_of(HEAD):
+        every = f"SELECT * FROM {table.name} ORDER BY 1"  # noqa: S608 - our own
+        assert query(target, None, every) == query(sqlite_settings, None, every)
+
+
+@pytest.mark.parametrize("statement", [*OUT_OF_TYPE[3:5], "UPDATE act SET detail = 'a' || char(0)"])
+def test_a_value_that_postgresql_does_not_take_is_refused_in_words(
+    sqlite_settings: Settings, postgresql_settings: Settings, file: Path, statement: str
+) -> None:
+    with closing(opened(sqlite_settings)) as store:
+        fill(store)
+    query(sqlite_settings, None, statement)
+    key = made(sqlite_settings, file)
+    with pytest.raises(BadBackup, match="its table act holds what postgresql does not take"):
+        restore(postgresql_settings, file, key, KEYS, quiet)
+    assert set(map(len, rows(postgresql_settings).values())) == {0}
+
+
+def test_a_token_of_nobody_is_refused_in_words(sqlite_settings: Settings, target: Settings, file: Path) -> None:
+    with closing(opened(sqlite_settings)) as store:
+        fill(store)
+    query(sqlite_settings, None, "UPDATE token SET subject = 'ghost' WHERE id = 't0'")  # its foreign keys are off
+    with pytest.raises(BadBackup, match=r"its table token holds what .* does not take"):
+        restore(target, file, made(sqlite_settings, file), KEYS, quiet)
+
+
 def test_tokens_whose_key_is_not_there_are_not_restored(
     store: Store, settings: Settings, tmp_path: Path, file: Path
 ) -> None:

@@ -52,19 +52,19 @@ def test_an_empty_database_is_refused_with_the_remedy(postgres: Postgres) -> Non
 def test_tables_of_a_newer_program_are_refused_with_the_remedy(settings: Settings, sql: Sql) -> None:
     sql("UPDATE alembic_version SET version_num = '9999'")
     try:
-        with pytest.raises(SchemaTooNew, match=r"revision 9999, this program knows 0005: install its newer version"):
+        with pytest.raises(SchemaTooNew, match=r"revision 9999, this program knows 0006: install its newer version"):
             opened(settings)
     finally:
-        sql("UPDATE alembic_version SET version_num = '0005'")
+        sql("UPDATE alembic_version SET version_num = '0006'")
 
 
 def test_tables_of_an_older_program_are_refused_with_the_remedy(settings: Settings, sql: Sql) -> None:
     sql("UPDATE alembic_version SET version_num = '0001'")
     try:
-        with pytest.raises(SchemaTooOld, match=r"revision 0001, 0005 is needed: run `radius2fa db upgrade`"):
+        with pytest.raises(SchemaTooOld, match=r"revision 0001, 0006 is needed: run `radius2fa db upgrade`"):
             opened(settings)
     finally:
-        sql("UPDATE alembic_version SET version_num = '0005'")
+        sql("UPDATE alembic_version SET version_num = '0006'")
 
 
 @pytest.mark.parametrize(

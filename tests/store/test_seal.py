@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from radius2fa.login.ports import Held
 from radius2fa.otp.token import Kind
@@ -241,6 +243,35 @@ def test_a_fault_in_a_key_file_names_the_file_and_not_its_content(tmp_path: Path
 def test_the_keys_of_a_ring_are_named_the_current_one_first() -> None:
     assert KeyRing.parse(text(MASTER, OTHER)).names == (MASTER_ID, OTHER_ID)
     assert KeyRing.parse(text(OTHER, MASTER)).names == (OTHER_ID, MASTER_ID)
+
+
+def test_an_audit_key_opens_for_its_own_name_and_is_what_made_the_hashes() -> None:
+    """By another library: HMAC-SHA256 under HKDF-SHA256 of the master key."""
+    blob = KeyRing.parse(text(OTHER, MASTER)).seal_audit_key(MASTER_ID, counted)
+    key = OTHER_RING.open_audit_key(MASTER_ID, blob)
+    assert key == HKDF(SHA256(), 32, None, b"radius2fa chain").derive(MASTER)
+    line = b"\0\0\0\6before\0\0\0\4line"
+    assert RING.link(b"before", b"line")[5:] == hmac.digest(key, line, hashlib.sha256)
+    for name in (OTHER_ID, ""):
+        with pytest.raises(SealBroken, match=OTHER_ID):
+            OTHER_RING.open_audit_key(name, blob)
+    for bit in range(8 * len(blob)):
+        with pytest.raises(SealBroken):
+            OTHER_RING.open_audit_key(MASTER_ID, flipped(blob, bit))
+
+
+def test_a_retired_key_proves_rows_and_no_ends() -> None:
+    blob = RING.link(b"before", b"line")
+    knowing = OTHER_RING.proving({MASTER_ID: HKDF(SHA256(), 32, None, b"radius2fa chain").derive(MASTER)})
+    assert knowing.links(b"before", b"line", blob)
+    assert not knowing.links(b"before", b"other", blob)
+    with pytest.raises(SealBroken, match=MASTER_ID):
+        knowing.ends(b"before", b"line", blob)
+    with pytest.raises(SealBroken, match=MASTER_ID):
+        OTHER_RING.links(b"before", b"line", blob)
+    assert knowing.seal_audit_key(MASTER_ID, counted) == KeyRing.parse(text(OTHER, MASTER)).seal_audit_key(
+        MASTER_ID, counted
+    )
 
 
 def test_what_was_derived_under_an_earlier_key_can_be_told_again() -> None:

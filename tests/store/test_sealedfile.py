@@ -146,6 +146,7 @@ def test_a_header_cannot_make_us_take_all_memory(costs: dict[str, object]) -> No
         MAGIC + b"\0\0\0\x02{",
         MAGIC + b"\xff\xff\xff\xff" + b"{}",
         MAGIC + b"\0\0\0\x02[]",
+        MAGIC + b"\0\0\xea\x60" + b"[" * 60000,
     ],
 )
 def test_what_is_no_backup_is_told_from_one(octets: bytes) -> None:

@@ -32,6 +32,7 @@ STEPS = [
     "The portal: its sessions, passkeys among the tokens, and the reasons that are given for acts.",
     "The audit record: who and where, how long each stage took, and the chains that rows are linked to.",
     "Accounting: what clients report of sessions.",
+    "Audit keys: what proves the rows of master keys that are out of use.",
 ]
 
 KEYS = KeyRing.parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")  # the octets 0 to 31
@@ -215,7 +216,7 @@ def test_an_upgrade_that_fails_leaves_the_old_tables_as_they_were(empty: Setting
         upgrade(empty, fail)
     assert rows_of(engine) == before
     engine.dispose()
-    with pytest.raises(SchemaTooOld, match="revision 0001, 0005 is needed"):
+    with pytest.raises(SchemaTooOld, match="revision 0001, 0006 is needed"):
         opened(empty)
 
 
@@ -232,9 +233,9 @@ def test_every_table_and_column_says_what_it_holds() -> None:
 def test_an_upgrade_tells_its_steps_and_a_second_one_has_none(empty: Settings) -> None:
     steps: list[tuple[str, int, int]] = []
     upgrade(empty, lambda *step: steps.append(step))
-    assert steps == [(step, number, 5) for number, step in enumerate(STEPS, 1)]
+    assert steps == [(step, number, 6) for number, step in enumerate(STEPS, 1)]
     upgrade(empty, lambda *step: steps.append(step))
-    assert len(steps) == 5
+    assert len(steps) == 6
 
 
 def test_two_nodes_may_upgrade_at_once(empty: Settings) -> None:

@@ -102,12 +102,22 @@ def test_acts_are_found_by_who_did_what(site: Site) -> None:
     assert page.headers["Content-Type"] == "text/csv; charset=utf-8"
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1+1"])
 def test_no_cell_is_a_formula(site: Site, name: str) -> None:
     write(site, 1, name=name)
     page = site.signed_in("helen").get("/audit/logins.csv?client=vpn")
     (row,) = csv.DictReader(io.StringIO(page.get_data(as_text=True), newline=""))
     assert row["name"] == f"'{name}"
+
+
+@pytest.mark.parametrize("name", ["x;=1+1;", "x\t@SUM(A1)", "x\r\n-1", 'x; "=1+1"', "a;b;+1", "\t=1", "\r=1"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_part_of_a_cell_is_a_formula_where_something_else_parts_the_cells(name: str, separator: str) -> None:
+    text = "".join(csv_lines(["when", "name", "end"], [{"when": "1", "name": name, "end": "2"}]))
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        found = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
+        cells = [cell.strip().lstrip('"') for row in found for cell in row]
+        assert [cell for cell in cells if cell[:1] and cell[0] in "=+-@"] == []
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=4))
