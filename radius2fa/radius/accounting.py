@@ -12,6 +12,7 @@ from struct import Struct
 from typing import Final
 
 from radius2fa.radius.attributes import (
+    ACCT_DELAY_TIME,
     ACCT_INPUT_GIGAWORDS,
     ACCT_INPUT_OCTETS,
     ACCT_OUTPUT_GIGAWORDS,
@@ -46,6 +47,7 @@ _REQUESTS: Final = {code.value: code for code in (Code.ACCOUNTING_REQUEST, Code.
 _NUMBER_OCTETS: Final = 4
 _ADDRESS_OCTETS: Final = 4
 _SIGNATURE_HEADER: Final = bytes((MESSAGE_AUTHENTICATOR, MESSAGE_AUTHENTICATOR_LENGTH))
+_DELAY_MOST: Final = 86400  # seconds; what claims more would be taken for a record that is too old to be kept
 _OCTETS_MOST: Final = (1 << 63) - 1  # what a database holds; no session carries so much
 
 
@@ -130,10 +132,15 @@ def decode(octets: bytes, client: Client) -> Request:
 
 
 def record_of(request: Request, when: float) -> AccountingRecord:
-    """Return what a decoded Accounting-Request reports. Values of a wrong length count as not sent."""
+    """Return what a decoded Accounting-Request reports that came at `when` (Unix seconds).
+
+    It happened earlier by the delay that the client tells (RFC 2866 section 5.2), which may be a day. Values of a wrong
+    length count as not sent.
+    """
     session, login = session_of(request)
+    delay = _number(request, ACCT_DELAY_TIME) or 0
     return AccountingRecord(
-        when=when,
+        when=when - delay if delay <= _DELAY_MOST else when,
         client=request.client.name,
         name=name_of(request),
         status=_STATUSES[_number(request, ACCT_STATUS_TYPE) or 0],

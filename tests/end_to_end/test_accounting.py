@@ -9,6 +9,7 @@ import pytest
 from tests.end_to_end.house import House, Ready, client
 from tests.end_to_end.radius import ACCEPT, Nas, Shown, radclient
 from tests.radius.wire import Asked, accounting_request, check_acknowledgement, status_server
+from tests.servers.program import LIMIT
 from tests.servers.slapd import Slapd
 
 CLIENTS = [client(name, f"127.0.0.{number}") for number, name in enumerate(("vpn", "foreign", "locked", "asking"), 1)]
@@ -159,6 +160,14 @@ def test_what_is_no_report_of_a_session_is_silence_and_the_log_says_what_it_was(
     assert shown.name == "", shown.text
     keeping.program.wait_for(lambda line: line.get("why") == "no-acct-status-type")
     assert rows(keeping, "never") == []
+
+
+def test_a_report_that_was_delayed_is_another_one_and_recorded_twice(keeping: House) -> None:
+    """RFC 2866 section 5.2: with another Acct-Delay-Time it has another Identifier. Both are of the same moment."""
+    for delay in ("0", "600"):
+        assert reported(keeping, "Stop", "delayed", f"Acct-Delay-Time = {delay}").name == ANSWERED
+    (first,), (second,) = keeping.query("SELECT at FROM accounting WHERE session = ? ORDER BY number", "delayed")
+    assert 600 - LIMIT < first - second <= 600
 
 
 def test_a_report_as_long_as_a_packet_may_be_is_recorded_and_a_longer_one_is_not(keeping: House) -> None:

@@ -227,6 +227,14 @@ def test_gigawords_alone_count_nothing_and_wrong_ones_add_nothing() -> None:
     assert recorded(START, (42, b"\0\0\0\x07"), (52, b"\x01")).input_octets == 7
 
 
+@pytest.mark.parametrize(
+    ("delay", "when"),
+    [((), 1000.0), ((0, 0, 0, 7), 993.0), ((0, 1, 0x51, 0x80), -85400.0), ((0, 1, 0x51, 0x81), 1000.0), ((7,), 1000.0)],
+)
+def test_what_was_delayed_happened_earlier_but_by_no_more_than_a_day(delay: tuple[int, ...], when: float) -> None:
+    assert recorded(STOP, (41, bytes(delay))).when == when
+
+
 def test_a_count_that_no_database_holds_is_cut() -> None:
     assert recorded(START, (42, b"\xff" * 4), (52, b"\xff" * 4)).input_octets == 2**63 - 1
 
