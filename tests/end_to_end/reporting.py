@@ -3,7 +3,7 @@
     python -m tests.end_to_end.reporting < ORDER.json        prints one JSON object
 
 An order holds `source`, an address of a client of the server, its `secret`, the `port`, and how `many` reports leave at
-what `rate` a second. After the last one the answers are waited for, `PATIENCE` seconds at most.
+what `rate` a second. After the last one the answers are waited for, `patience` seconds at most.
 """
 
 import json
@@ -21,11 +21,11 @@ from tests.end_to_end.house import House
 from tests.radius.wire import Asked, accounting_request, check_acknowledgement
 
 PATIENCE = 20.0
-SOCKETS = 16  # 4096 identifiers, so that none is used twice while the first use is still in flight
+SOCKETS = 128  # 32768 identifiers, so that none is used twice
 
 
 @contextmanager
-def reports(house: House, client: str, many: int, rate: int) -> Iterator[dict[str, Any]]:
+def reports(house: House, client: str, many: int, rate: int, patience: float = PATIENCE) -> Iterator[dict[str, Any]]:
     """Send reports; what came of them is in the mapping afterwards."""
     order = {
         "source": house.clients[client]["addresses"][0],
@@ -33,6 +33,7 @@ def reports(house: House, client: str, many: int, rate: int) -> Iterator[dict[st
         "port": house.program.accounting_port,
         "many": many,
         "rate": rate,
+        "patience": patience,
     }
     outcome: dict[str, Any] = {}
     with subprocess.Popen(
@@ -83,7 +84,7 @@ class Reporter:
                 end.send(asked.octets)
             sent = due
             self.read(0.002)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self.order["patience"]
         while self.waiting and time.monotonic() < until:
             self.read(0.1)
         return {"sent": sent, "answered": self.answered}

@@ -79,7 +79,7 @@ def test_honest_logins_are_answered_within_a_flood_and_the_log_stays_small(folde
 
 
 BACKLOG = 512  # of one client, by default
-REPORTS, REPORT_RATE = 6000, 2000
+REPORTS, REPORT_RATE = 20_000, 10_000  # more than can be recorded
 LOGIN_RATE = 50
 
 
@@ -91,7 +91,7 @@ def test_more_accounting_than_a_client_may_have_waiting_keeps_out_none_of_its_lo
         people = [house.person() for _ in range(BATCH)]
         with closing(sqlite3.connect(house.program.database, isolation_level=None)) as other, ExitStack() as stack:
             other.execute("BEGIN IMMEDIATE")  # so that nothing is recorded for now
-            with reports(house, "flooded", BACKLOG + 100, 100_000):
+            with reports(house, "flooded", BACKLOG + 100, 100_000, patience=1.0):
                 (line,) = house.program.wait_for(lambda line: line.get("why") == "overload")
                 assert line["received"].startswith("ACCOUNTING_REQUEST")
                 sockets = [stack.enter_context(house.nas("flooded")) for _ in people]
@@ -108,11 +108,11 @@ def test_logins_go_before_a_flood_of_accounting_of_the_same_client(folder: Path,
         house.enrol(people)
         logins = [(person, person.typed()) for person in people]
         with (
-            reports(house, "flooded", REPORTS, REPORT_RATE) as reported,
+            reports(house, "flooded", REPORTS, REPORT_RATE, patience=1.0) as reported,
             load(house, "flooded", logins, LOGIN_RATE) as got,
         ):
             pass
         recorded = house.query("SELECT count(*) FROM accounting")[0][0]
     print(got, reported)  # noqa: T201 - figures, for whoever asks with -s
     assert got["sent"] == got["accept"] == LOGINS
-    assert recorded == reported["answered"]
+    assert 0 < reported["answered"] <= recorded

@@ -8,10 +8,12 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from radius2fa.config.model import Log
 from radius2fa.login.ports import Unavailable
-from radius2fa.radius.accounting import AccountingRecord
+from radius2fa.radius.accounting import AccountingRecord, Status
 from radius2fa.radius.clients import Client, Clients
 from radius2fa.radius.duplicates import Duplicates
 from radius2fa.server.accountingport import AccountingPort
@@ -22,7 +24,16 @@ from radius2fa.server.patience import Patience
 from radius2fa.server.workers import Workers
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.ledger import FakeLedger
-from tests.radius.wire import accounting_request, check_acknowledgement, request, status_server
+from tests.radius.wire import (
+    Asked,
+    accounting_request,
+    attribute,
+    authenticated,
+    check_acknowledgement,
+    packet,
+    request,
+    status_server,
+)
 from tests.server.test_port import Reactor, Wire, an_in_force
 
 START = ((40, b"\0\0\0\x01"), (1, b"alice"), (44, b"00C0FFEE"))
@@ -316,3 +327,40 @@ def test_a_bug_on_the_way_back_is_silence_and_its_request_is_over(desk: Desk) ->
     desk.work()
     assert desk.why() == ["internal-error"]
     assert over == [None]
+
+
+ATTRIBUTES = st.lists(st.tuples(st.sampled_from((1, 25, 33, 40, 41, 44, 79, 80)) | st.integers(0, 255), st.binary()))
+NEARLY = st.builds(
+    lambda code, attributes, identifier: authenticated(
+        packet(code, identifier, bytes(16), b"".join(attribute(*each) for each in attributes))
+    ),
+    st.sampled_from((1, 4, 4, 12, 40)),
+    ATTRIBUTES.map(lambda each: [START[0], *((type_, value[:253]) for type_, value in each)]),
+    st.integers(0, 255),
+)
+
+
+@given(st.lists(st.binary(max_size=100) | NEARLY, max_size=5), st.data())
+def test_whatever_comes_costs_one_datagram_and_only_what_is_proven_is_recorded(
+    datagrams: list[bytes], data: st.DataObject
+) -> None:
+    desk = Desk()
+    desk.workers.start()
+    for octets in datagrams:
+        came = octets
+        if octets and data.draw(st.booleans()):
+            at = data.draw(st.integers(0, len(octets) - 1))
+            came = octets[:at] + data.draw(st.binary(max_size=1)) + octets[at + 1 :]
+        desk.send(came)
+        desk.work()
+        whole = came[: int.from_bytes(came[2:4])]
+        assert not desk.records or authenticated(whole) == whole
+        for answer, _ in desk.wire.sent:
+            check_acknowledgement(answer, Asked(whole))
+        desk.records.clear()
+        desk.wire.sent.clear()
+    desk.send(accounting_request(*STOP).octets, port=40001)
+    desk.work()
+    desk.workers.stop()
+    assert {cause for cause, _ in desk.port.drops.counts} & {"internal-error", "overload"} == set()
+    assert [record.status for record in desk.records] == [Status.STOP]
