@@ -8,7 +8,6 @@ from structlog.typing import FilteringBoundLogger
 
 from radius2fa.radius import accounting
 from radius2fa.radius.accounting import AccountingRecord
-from radius2fa.radius.clients import Client
 from radius2fa.radius.packet import Code, Request
 from radius2fa.server.anyport import AnyPort, Exchange
 from radius2fa.server.health import Health
@@ -25,6 +24,7 @@ class AccountingPort(AnyPort):
     """
 
     name = "accounting"
+    _decode = staticmethod(accounting.decode)
 
     def __init__(
         self,
@@ -45,9 +45,6 @@ class AccountingPort(AnyPort):
         self._write = write
         self._health = health
         self.acknowledged: Counter[tuple[str, str]] = Counter()  # by client, and the word for what was reported
-
-    def _decode(self, octets: bytes, client: Client) -> Request:
-        return accounting.decode(octets, client)
 
     def _note(self, request: Request) -> None:
         """Nothing: what is of interest is counted when it is acknowledged."""

@@ -10,7 +10,6 @@ from structlog.typing import FilteringBoundLogger
 from radius2fa.login.attempt import Accept, Challenge, Outcome, Reject
 from radius2fa.login.ports import Result
 from radius2fa.radius import attributes, credentials, reply
-from radius2fa.radius.clients import Client
 from radius2fa.radius.packet import Code, Request, decode
 from radius2fa.radius.reply import Reply, encode
 from radius2fa.server.answer import decide, reply_to
@@ -29,6 +28,7 @@ class AccessPort(AnyPort):
     """The authentication port."""
 
     name = "authentication"
+    _decode = staticmethod(decode)
 
     def __init__(
         self,
@@ -59,9 +59,6 @@ class AccessPort(AnyPort):
     def held(self) -> int:
         """Replies that wait for their hour."""
         return self._waiting
-
-    def _decode(self, octets: bytes, client: Client) -> Request:
-        return decode(octets, client)
 
     def _note(self, request: Request) -> None:
         client = request.client.name
