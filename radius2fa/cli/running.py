@@ -6,7 +6,7 @@ Imported where it is needed: pydantic is heavy.
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +84,19 @@ class _Dropped(_Part):
     client: str | None = None
     cause: str
     count: int
+    port: str = ""
+
+
+class _Acknowledged(_Part):
+    client: str
+    status: str
+    count: int
+
+
+class _Accounting(_Part):
+    listeners: tuple[_Listener, ...] = ()
+    in_progress: int = 0
+    acknowledged: tuple[_Acknowledged, ...] = ()
 
 
 class _Reload(_Part):
@@ -103,6 +116,7 @@ class _Answer(_Part):
     work: _Work | None = None
     clients: tuple[_Client, ...] = ()
     drops: tuple[_Dropped, ...] = ()
+    accounting: _Accounting = _Accounting()
     directories: tuple[_Directory, ...] = ()
     reload: _Reload | None = None
     master_keys: tuple[str, ...] = ()
@@ -133,8 +147,14 @@ class Running:
         if answer.drops:
             print_section(
                 "Datagrams that got no answer",
-                ("Client", "Why", "How many"),
-                [(each.client or "(unknown)", each.cause, str(each.count)) for each in answer.drops],
+                ("Client", "Why", "How many", "Port"),
+                [(each.client or "(unknown)", each.cause, str(each.count), each.port) for each in answer.drops],
+            )
+        if answer.accounting.acknowledged:
+            print_section(
+                "Accounting that was acknowledged",
+                ("Client", "Status", "How many"),
+                [(each.client, each.status, str(each.count)) for each in answer.accounting.acknowledged],
             )
         print_section(
             "Directory look-ups",
@@ -200,7 +220,12 @@ def _read(path: Path, until: float) -> bytes:
 def _lines(answer: _Answer) -> Iterator[str]:
     """Yield what fits a line each: addresses, threads, the last reload. A server of another version may tell less."""
     if answer.listeners:
-        yield f"Listening on {', '.join(f'{each.address} port {each.port}' for each in answer.listeners)}"
+        yield f"Listening on {_addresses(answer.listeners)}"
+    if answer.accounting.listeners:
+        yield (
+            f"Accounting on {_addresses(answer.accounting.listeners)}, "
+            f"reports in progress {answer.accounting.in_progress}"
+        )
     if work := answer.work:
         at_work = min(work.busy - work.waiting, work.threads)
         yield (
@@ -217,6 +242,10 @@ def _lines(answer: _Answer) -> Iterator[str]:
         yield f"Last reload {when}: taken; changed: {', '.join(reload.changed) or 'nothing'}"
     if reload.needs_restart:
         yield f"  Needs a restart: {', '.join(reload.needs_restart)}"
+
+
+def _addresses(listeners: Sequence[_Listener]) -> str:
+    return ", ".join(f"{each.address} port {each.port}" for each in listeners)
 
 
 def _client_cells(client: _Client) -> tuple[str, ...]:

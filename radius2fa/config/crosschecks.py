@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from radius2fa.config.faults import Finding, Key, written
 from radius2fa.config.model import (
     Client,
     Directory,
+    Listen,
     Lockout,
     Log,
     Metrics,
@@ -22,6 +24,7 @@ from radius2fa.config.model import (
 )
 
 WEAK_SECRET = 12  # octets; RFC 2865 section 3 asks for 16
+_WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - to be compared with, not to be bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ def faults(parts: Parts) -> Iterator[Finding]:
     for place, directory in parts.directories.items():
         yield from transport.faults(("directory", place), directory)
     if parts.server:
+        yield from _listeners(parts.server)
         yield from _dictionaries(parts.server)
     if parts.server and parts.portal and parts.text is not None:
         yield from texts.faults(parts.clients, parts.server, parts.text, parts.portal)
@@ -125,6 +129,32 @@ def _client(key: Key, client: Client) -> Iterator[Finding]:
             "without Message-Authenticator and without a limit on Proxy-State, replies can be forged (CVE-2024-3596)",
             "Take one of the two keys out; or, if you must, add insecure_unsigned_proxy_state = true.",
         )
+
+
+def _listeners(server: Server) -> Iterator[Finding]:
+    named = (("listen", server.listen), ("accounting_listen", server.accounting_listen))
+    addresses = [(("server", name, place), each) for name, several in named for place, each in enumerate(several)]
+    for (earlier, one), (key, other) in combinations(addresses, 2):
+        if _overlap(one, other):
+            yield Finding(
+                key,
+                f"{_shown(other)} overlaps with {_shown(one)} in {written(earlier)}",
+                "Take one of the two out, or give it another port: 1812 is that of logins, 1813 that of accounting.",
+            )
+
+
+def _overlap(one: Listen, other: Listen) -> bool:
+    """Tell whether one socket keeps the other from being bound. A port 0 is another each time.
+
+    The wildcards overlap with all of their family, and with nothing of the other one.
+    """
+    if one.port != other.port or not one.port or (":" in one.host) != (":" in other.host):
+        return False
+    return one.host == other.host or bool({one.host, other.host} & _WILDCARDS)
+
+
+def _shown(listen: Listen) -> str:
+    return f"[{listen.host}]:{listen.port}" if ":" in listen.host else f"{listen.host}:{listen.port}"
 
 
 def _dictionaries(server: Server) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ _KEYS: Final = {
     "server": frozenset(
         {
             "listen",
+            "accounting_listen",
             "backlog",
             "client_backlog",
             "patience",

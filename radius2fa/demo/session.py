@@ -93,7 +93,8 @@ def _started(start: Callable[[], None], option: str) -> None:
     try:
         start()
     except ListenFailed as fault:
-        raise CannotStart(f"{fault}. Choose another port with {option}, or a free one with {option} 0.") from None
+        why = str(fault).removeprefix("server.listen: ")  # there is no configuration here that holds this key
+        raise CannotStart(f"{why}. Choose another port with {option}, or a free one with {option} 0.") from None
 
 
 def _free_port() -> int:

@@ -1,4 +1,7 @@
-"""Owns accounting (RFC 2866): the proof that a client sent a request, what it reports, and its acknowledgement."""
+"""Owns accounting (RFC 2866): the proof that a client sent a request, what it reports, and its acknowledgement.
+
+Status-Server, which asks whether there is a server (RFC 5997), comes to its port too.
+"""
 
 import hmac
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from struct import Struct
 from typing import Final
 
 from radius2fa.radius.attributes import (
+    ACCT_DELAY_TIME,
     ACCT_INPUT_GIGAWORDS,
     ACCT_INPUT_OCTETS,
     ACCT_OUTPUT_GIGAWORDS,
@@ -39,10 +43,11 @@ from radius2fa.radius.packet import (
 from radius2fa.radius.reply import proxy_state_of
 
 _header = Struct("!BBH").pack
-_REQUESTS: Final = {Code.ACCOUNTING_REQUEST.value: Code.ACCOUNTING_REQUEST}
+_REQUESTS: Final = {code.value: code for code in (Code.ACCOUNTING_REQUEST, Code.STATUS_SERVER)}
 _NUMBER_OCTETS: Final = 4
 _ADDRESS_OCTETS: Final = 4
 _SIGNATURE_HEADER: Final = bytes((MESSAGE_AUTHENTICATOR, MESSAGE_AUTHENTICATOR_LENGTH))
+_DELAY_MOST: Final = 86400  # seconds; what claims more would be taken for a record that is too old to be kept
 _OCTETS_MOST: Final = (1 << 63) - 1  # what a database holds; no session carries so much
 
 
@@ -94,40 +99,53 @@ class AccountingRecord:
 
 
 def decode(octets: bytes, client: Client) -> Request:
-    """Return the Accounting-Request in a datagram from `client`. It is proven to come from there.
+    """Return the Accounting-Request or Status-Server in a datagram from `client`. It is proven to come from there.
 
-    Its authenticator is made with the secret (RFC 2866 section 3), so no Message-Authenticator is asked for; one that
-    is there has to be right all the same. While they are made, the authenticator counts as zeros: no RFC says so of the
-    second one here, but RFC 5176 says it of requests that are alike, and clients do it.
+    The authenticator of an Accounting-Request is made with the secret (RFC 2866 section 3), so no Message-Authenticator
+    is asked for; one that is there has to be right all the same. While they are made, the authenticator counts as
+    zeros: no RFC says so of the second one here, but RFC 5176 says it of requests that are alike, and clients do it.
+    Status-Server has both as on the other port: a random authenticator, and a Message-Authenticator over it (RFC 5997
+    section 3).
 
     Raises:
         BadDatagram: it must not be answered. Nothing else is ever raised, whatever the octets.
 
     """
     frame = framed(octets, _REQUESTS)
-    blank = octets[:4] + ZEROS + octets[HEADER_LENGTH : frame.length]
-    right = md5(blank + client.secret, usedforsecurity=False).digest()
-    if not hmac.compare_digest(right, frame.authenticator):
-        drop(Drop.WRONG_REQUEST_AUTHENTICATOR, frame.identifier, "wrong Request Authenticator")
+    status_server = frame.code is Code.STATUS_SERVER
+    as_signed = octets[: frame.length]
+    if not status_server:
+        as_signed = octets[:4] + ZEROS + octets[HEADER_LENGTH : frame.length]
+        right = md5(as_signed + client.secret, usedforsecurity=False).digest()
+        if not hmac.compare_digest(right, frame.authenticator):
+            drop(Drop.WRONG_REQUEST_AUTHENTICATOR, frame.identifier, "wrong Request Authenticator")
     signed = MESSAGE_AUTHENTICATOR in frame.types
     if signed:
-        verify(blank, frame, client.secret)
+        verify(as_signed, frame, client.secret)
+    elif status_server:
+        drop(Drop.NO_MESSAGE_AUTHENTICATOR, frame.identifier, "STATUS_SERVER without Message-Authenticator")
     check_proxy_state(frame)
     request = Request(frame.code, frame.identifier, frame.authenticator, tuple(frame.attributes), client, signed)
-    if _number(request, ACCT_STATUS_TYPE) not in _STATUSES:
+    if not status_server and _number(request, ACCT_STATUS_TYPE) not in _STATUSES:
         drop(Drop.NO_STATUS_TYPE, frame.identifier, f"Acct-Status-Type {_number(request, ACCT_STATUS_TYPE)}")
     return request
 
 
 def record_of(request: Request, when: float) -> AccountingRecord:
-    """Return what a decoded Accounting-Request reports. Values of a wrong length count as not sent."""
+    """Return what a decoded Accounting-Request reports that came at `when` (Unix seconds).
+
+    It happened earlier by the delay that the client tells (RFC 2866 section 5.2), which may be a day. Values of a wrong
+    length count as not sent.
+    """
+    session, login = session_of(request)
+    delay = _number(request, ACCT_DELAY_TIME) or 0
     return AccountingRecord(
-        when=when,
+        when=when - delay if delay <= _DELAY_MOST else when,
         client=request.client.name,
         name=name_of(request),
         status=_STATUSES[_number(request, ACCT_STATUS_TYPE) or 0],
-        session=_text(request, ACCT_SESSION_ID),
-        login=_text(request, CLASS),
+        session=session,
+        login=login,
         input_octets=_octets(request, ACCT_INPUT_OCTETS, ACCT_INPUT_GIGAWORDS),
         output_octets=_octets(request, ACCT_OUTPUT_OCTETS, ACCT_OUTPUT_GIGAWORDS),
         seconds=_number(request, ACCT_SESSION_TIME),
@@ -137,18 +155,25 @@ def record_of(request: Request, when: float) -> AccountingRecord:
     )
 
 
+def session_of(request: Request) -> tuple[str, str]:
+    """Return the session that a request reports of, and the id of its login, as in a record: "" where none was sent."""
+    return _text(request, ACCT_SESSION_ID), _text(request, CLASS)
+
+
 def acknowledge(request: Request) -> bytes:
     """Return the Accounting-Response (RFC 2866 section 4.2): every Proxy-State, and a signature where one came.
 
     A client that signed its request may want the answer signed. No RFC says over which authenticator: over zeros, as
-    FreeRADIUS and its clients have it, who take the Request Authenticator for a wrong signature.
+    FreeRADIUS and its clients have it, who take the Request Authenticator for a wrong signature. The answer to
+    Status-Server is signed over just that by them, as on the other port.
     """
     body, signature = proxy_state_of(request), b""
     length = HEADER_LENGTH + len(body) + (MESSAGE_AUTHENTICATOR_LENGTH if request.signed else 0)
     header = _header(Code.ACCOUNTING_RESPONSE, request.identifier, length)
     secret = request.client.secret
     if request.signed:
-        blank = header + ZEROS + _SIGNATURE_HEADER + ZEROS + body
+        authenticator = request.authenticator if request.code is Code.STATUS_SERVER else ZEROS
+        blank = header + authenticator + _SIGNATURE_HEADER + ZEROS + body
         signature = _SIGNATURE_HEADER + hmac.digest(secret, blank, "md5")
     body = signature + body
     return header + md5(header + request.authenticator + body + secret, usedforsecurity=False).digest() + body

@@ -69,8 +69,8 @@ class Drop(StrEnum):
 
 
 _REMEDIES: Final = {
-    Drop.WRONG_CODE: "Access-Request and Status-Server belong to a port of `server.listen`, Accounting-Request to one "
-    "of `server.accounting_listen`; send dynamic authorisation elsewhere.",
+    Drop.WRONG_CODE: "Access-Request belongs to a port of `server.listen`, Accounting-Request to one of "
+    "`server.accounting_listen`, Status-Server to either; send dynamic authorisation elsewhere.",
     Drop.NO_MESSAGE_AUTHENTICATOR: "Let the client send Message-Authenticator; if it cannot, set "
     "`require_message_authenticator = false` for it, which leaves it open to forged replies (CVE-2024-3596).",
     Drop.WRONG_MESSAGE_AUTHENTICATOR: "Compare the shared secret on both sides.",

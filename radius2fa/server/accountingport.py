@@ -1,145 +1,84 @@
-"""Owns the way of one datagram of accounting: client, codec, duplicates, the record, and then the acknowledgement."""
+"""Owns the way of one datagram of accounting: the record, and then the acknowledgement."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 from structlog.typing import FilteringBoundLogger
 
-from radius2fa.login.ports import Unavailable
 from radius2fa.radius import accounting
 from radius2fa.radius.accounting import AccountingRecord
-from radius2fa.radius.clients import Clients
-from radius2fa.radius.duplicates import Duplicates, Held, Ticket
-from radius2fa.radius.packet import BadDatagram, Request
-from radius2fa.server.drops import Drops, Silence
-from radius2fa.server.listener import Address, Ancillary, Listener, Source
-from radius2fa.server.workers import GivenUp, Job, Workers
-from radius2fa.traced import traced
+from radius2fa.radius.packet import Code, Request
+from radius2fa.server.anyport import AnyPort, Exchange
+from radius2fa.server.health import Health
+from radius2fa.server.inforce import InForce
+from radius2fa.server.workers import Rank, Workers
+
+_STATUS_SERVER = "status-server"
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """One request under way, and what its acknowledgement needs."""
-
-    request: Request
-    record: AccountingRecord
-    ticket: Ticket
-    listener: Listener
-    source: Source
-
-
-class AccountingPort:
-    """The accounting port. All its methods run in the reactor thread; only `write` runs in a worker.
+class AccountingPort(AnyPort):
+    """The accounting port.
 
     What is acknowledged has been recorded (RFC 2866 section 4.1); what cannot be is silence, and the client repeats it.
     """
 
+    name = "accounting"
+    _decode = staticmethod(accounting.decode)
+
     def __init__(
         self,
+        in_force: InForce,
         *,
-        clients: Clients,
         write: Callable[[AccountingRecord], None],
-        patience: float,
+        health: Health,
         workers: Workers,
-        drops: Drops,
         log: FilteringBoundLogger,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`write` makes a record durable, or raises Unavailable. `patience` is how long a client waits, in seconds.
+        """Go by `in_force` until another is taken; `clock` is monotonic, `now` gives Unix seconds.
 
-        `clock` is monotonic, `now` gives Unix seconds.
+        `write` makes a record durable, or raises Unavailable; `health` is that of what it writes to.
         """
-        self._clients = clients
+        super().__init__(in_force, workers=workers, log=log, clock=clock, now=now)
         self._write = write
-        self._patience = patience
-        self._workers = workers
-        self._drops = drops
-        self._log = log
-        self._clock = clock
-        self._now = now
-        self._duplicates = Duplicates()
+        self._health = health
+        self.acknowledged: Counter[tuple[str, str]] = Counter()  # by client, and the word for what was reported
 
-    def take(self, clients: Clients) -> None:
-        """Go by these clients from now on."""
-        self._clients = clients
+    def _note(self, request: Request) -> None:
+        """Nothing: what is of interest is counted when it is acknowledged."""
 
-    def receive(self, listener: Listener, octets: bytes, address: Address, ancillary: Ancillary) -> None:
-        """Take a datagram. Never raises: whatever happens here, the next datagram is read."""
-        try:
-            client = self._clients.by_address(address[0])
-            if client is None:  # before a single octet is parsed (RFC 2865 section 3)
-                self._drops.drop(Silence.UNKNOWN_CLIENT, "", octets, address[0])
-                return
-            try:
-                request = accounting.decode(octets, client)
-            except BadDatagram as bad:
-                self._drops.drop(bad.cause, client.name, octets, address[0], bad.detail)
-                return
-            self._begin(request, listener, listener.source(address, ancillary))
-        except Exception as bug:  # noqa: BLE001 - the outermost edge: a bug costs one datagram
-            self._drops.drop(Silence.BUG, "", b"", address[0], traced(bug))
+    def _rank(self, request: Request) -> Rank:  # noqa: ARG002 - all alike
+        return Rank.LAST
 
-    def _begin(self, request: Request, listener: Listener, source: Source) -> None:
-        # As on the authentication port: of a wildcard listener, each local address is a socket of its own.
-        socket = f"{listener.fileno()} {source.local.hex()}"
-        key = (socket, source.address[0], source.address[1], request.identifier)
-        begun = self._duplicates.begin(key, request.authenticator, request.client.name, self._clock())
-        match begun:
-            case bytes():
-                listener.write(begun, source)
-            case Held.IN_PROGRESS:
-                self._drop(request, source, Silence.IN_PROGRESS)
-            case Held.FULL:
-                self._drop(request, source, Silence.OVERLOAD)
-            case Ticket():
-                record = accounting.record_of(request, self._now())
-                self._submit(_Report(request, record, begun, listener, source))
+    def _work(self, exchange: Exchange) -> AccountingRecord | None:
+        if exchange.request.code is Code.STATUS_SERVER:
+            self._health.check(exchange.arrival.deadline)
+            return None
+        record = accounting.record_of(exchange.request, exchange.arrival.when)
+        self._write(record)
+        return record
 
-    def _submit(self, report: _Report) -> None:
-        job = Job(
-            client=report.request.client.name,
-            urgent=False,
-            expires=self._clock() + self._patience,
-            work=lambda: self._write(report.record),
-            done=lambda _: self._recorded(report),
-            failed=lambda fault: self._failed(report, fault),
-        )
-        if not self._workers.submit(job):
-            self._duplicates.forget(report.ticket)
-            self._drop(report.request, report.source, Silence.OVERLOAD)
+    def _answer(self, exchange: Exchange, result: AccountingRecord | None) -> None:
+        if result is not None:
+            self._log.info("accounting", **_told(result, exchange.source.host))
+        if self._send(exchange, accounting.acknowledge(exchange.request)):
+            what = _STATUS_SERVER if result is None else result.status.word
+            self.acknowledged[exchange.request.client.name, what] += 1
 
-    def _recorded(self, report: _Report) -> None:
-        self._log.info("accounting", **_told(report))
-        octets = accounting.acknowledge(report.request)
-        if self._duplicates.answered(report.ticket, octets, self._clock()):
-            report.listener.write(octets, report.source)
-
-    def _failed(self, report: _Report, fault: BaseException) -> None:
-        """Be silent, and forget the request, so that its repetition is recorded."""
-        self._duplicates.forget(report.ticket)
-        match fault:
-            case GivenUp():
-                self._drop(report.request, report.source, Silence.LATE)
-            case Unavailable():
-                self._drop(report.request, report.source, Silence.UNAVAILABLE, str(fault))
-            case _:
-                self._drop(report.request, report.source, Silence.BUG, traced(fault))
-
-    def _drop(self, request: Request, source: Source, cause: Silence, detail: str = "") -> None:
-        header = bytes((request.code, request.identifier))
-        self._drops.drop(cause, request.client.name, header, source.host, detail)
+    def _traits(self, exchange: Exchange) -> Mapping[str, str]:
+        session, login = accounting.session_of(exchange.request)
+        return {name: value for name, value in (("session", session), ("login", login)) if value}
 
 
-def _told(report: _Report) -> dict[str, object]:
+def _told(record: AccountingRecord, address: str) -> dict[str, object]:
     """Return the fields of the log line; what the client did not tell is left out."""
-    record = report.record
     fields: dict[str, object] = {
         "status": record.status.word,
         "user": record.name,
         "client": record.client,
-        "address": report.source.host,
+        "address": address,
         "session": record.session,
         "login": record.login,
         "input_octets": record.input_octets,

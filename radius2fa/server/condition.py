@@ -51,6 +51,15 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
+class Reporting:
+    """Accounting: `in_progress` of the busy requests, and those acknowledged, by client and what was reported."""
+
+    listeners: Sequence[tuple[str, int]]
+    in_progress: int
+    acknowledged: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """What the server is doing. `started` is when the process began to serve, in Unix seconds."""
 
@@ -58,7 +67,8 @@ class Figures:
     listeners: Sequence[tuple[str, int]]
     work: Work
     clients: Sequence[Asking]
-    drops: Mapping[tuple[str, str], int]
+    drops: Mapping[tuple[str, str, str], int]
+    accounting: Reporting
     directories: Sequence[DirectoryFigures]
     reloaded: Reloaded | None
     master_keys: Sequence[str]
@@ -76,17 +86,33 @@ def condition(figures: Figures, now: Moment) -> dict[str, object]:
         "python": platform.python_version(),
         "process": os.getpid(),
         "started": _iso(figures.started),
-        "listeners": [{"address": address, "port": port} for address, port in figures.listeners],
+        "listeners": _listeners(figures.listeners),
         "work": asdict(figures.work),
         "clients": [_client(each) for each in figures.clients],
         "drops": [
-            {"client": client or None, "cause": str(cause), "count": count}
-            for (cause, client), count in sorted(figures.drops.items())
+            {"client": client or None, "cause": str(cause), "count": count, "port": port}
+            for (cause, client, port), count in sorted(figures.drops.items())
         ],
+        "accounting": _accounting(figures.accounting),
         "directories": [_directory(each, now) for each in figures.directories],
         "reload": _reload(figures.reloaded),
         "master_keys": list(figures.master_keys),
         "configuration": figures.configuration,
+    }
+
+
+def _listeners(listeners: Sequence[tuple[str, int]]) -> list[dict[str, object]]:
+    return [{"address": address, "port": port} for address, port in listeners]
+
+
+def _accounting(reporting: Reporting) -> dict[str, object]:
+    return {
+        "listeners": _listeners(reporting.listeners),
+        "in_progress": reporting.in_progress,
+        "acknowledged": [
+            {"client": client, "status": status, "count": count}
+            for (client, status), count in sorted(reporting.acknowledged.items())
+        ],
     }
 
 

@@ -1,7 +1,7 @@
 """Owns what is said of datagrams that get no answer: a count for every cause, and a log line that cannot be flooded."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,11 +56,20 @@ class Drops:
         self._clock = clock
         self._said: dict[tuple[str, str], _Said] = {}
 
-    def drop(self, cause: Drop | Silence, client: str, octets: bytes, address: str, detail: str = "") -> None:
+    def drop(  # noqa: PLR0917 - in the order of the line
+        self,
+        cause: Drop | Silence,
+        client: str,
+        octets: bytes,
+        address: str,
+        detail: str = "",
+        traits: Mapping[str, str] | None = None,
+    ) -> None:
         """Count a drop and say so, in one shape: what was received from whom, and why it got no answer.
 
         `client` is the client's name, or "" for an unknown one: its address, which anybody can forge, must not make
-        a key of its own here. Of the `octets`, only code and identifier are told.
+        a key of its own here. Of the `octets`, only code and identifier are told. By the `traits` a request can be
+        followed; they are fields of the line.
         """
         key = (cause, client)
         self.counts[key] += 1
@@ -74,6 +83,7 @@ class Drops:
             "received": _named(octets),
             "address": address,
             "client": client or None,
+            **(traits or {}),
             "why": cause.value,
             "detail": detail or None,
             "remedy": cause.remedy,

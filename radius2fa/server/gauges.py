@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.x509 import InvalidVersion, load_pem_x509_certificates
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -17,6 +18,8 @@ from radius2fa import __version__
 from radius2fa.directory.figures import DirectoryFigures
 from radius2fa.server.load import Load
 from radius2fa.server.sources import Files, Sources
+
+_Values = TypeVar("_Values", bound=tuple[str, ...])
 
 
 class Gauges(Collector):
@@ -60,20 +63,33 @@ def _of_load(load: Load) -> Iterator[Metric]:
     yield _counter(
         "radius2fa_repeats",
         "Requests that were repeated after their answer, and got the same octets again.",
-        ("client",),
-        {(client,): count for client, count in load.repeats.items()},
+        ("client", "port"),
+        load.repeats,
     )
     yield _counter(
         "radius2fa_drops",
         "Datagrams that got no answer. The client is empty where the address belongs to none.",
-        ("client", "cause"),
-        {(client, cause): count for (cause, client), count in load.drops.items()},
+        ("cause", "client", "port"),
+        load.drops,
+    )
+    yield _counter(
+        "radius2fa_accounting_acknowledged",
+        "Accounting-Responses, repetitions not included, by what was reported; Status-Server asks for one too.",
+        ("client", "status"),
+        load.acknowledged,
     )
     yield GaugeMetricFamily(
-        "radius2fa_requests_in_progress", "Requests that wait for a thread or are worked at.", load.in_progress
+        "radius2fa_requests_in_progress",
+        "Requests at the authentication port that wait for a thread or are worked at.",
+        load.in_progress,
     )
-    yield GaugeMetricFamily("radius2fa_requests_waiting", "Those of them that wait for a thread.", load.waiting)
-    yield GaugeMetricFamily("radius2fa_backlog_limit", "How many may be in progress (server.backlog).", load.backlog)
+    yield GaugeMetricFamily(
+        "radius2fa_accounting_in_progress", "The same at the accounting port.", load.accounting_in_progress
+    )
+    yield GaugeMetricFamily("radius2fa_requests_waiting", "Those of both ports that wait for a thread.", load.waiting)
+    yield GaugeMetricFamily(
+        "radius2fa_backlog_limit", "How many may be in progress at each port (server.backlog).", load.backlog
+    )
     yield GaugeMetricFamily("radius2fa_threads", "Threads that work at requests (server.threads).", load.threads)
     yield GaugeMetricFamily(
         "radius2fa_replies_held_back", "Refusals and challenges that wait for their hour, without a thread.", load.held
@@ -125,9 +141,7 @@ def _first_end(path: Path) -> float:
     return min(each.not_valid_after_utc for each in load_pem_x509_certificates(path.read_bytes())).timestamp()
 
 
-def _counter(
-    name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], int]
-) -> CounterMetricFamily:
+def _counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[_Values, int]) -> CounterMetricFamily:
     family = CounterMetricFamily(name, text, labels=labels)
     for key, value in values.items():
         family.add_metric(key, value)

@@ -18,7 +18,7 @@ from radius2fa.store.engine import Store
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """All that the authentication port goes by. `rules` holds the decision's view of each client, by name.
+    """All that the ports go by. `rules` holds the decision's view of each client, by name.
 
     A request keeps to the one that it began under, to its reply.
     """

@@ -1,4 +1,4 @@
-"""Owns the figures of the authentication port at one moment."""
+"""Owns the figures of the ports at one moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the port has seen since it began, and what it is busy with.
+    """What the ports have seen since they began, and what they are busy with.
 
-    `requests` are counted by client, code ("access-request"), and whether they bore a Message-Authenticator; `repeats`
-    by client; `drops` by cause and client, "" for an unknown one. `in_progress` requests wait for a thread or are
-    worked at, `waiting` of them wait; `held` replies wait for their hour.
+    `requests` of the authentication port are counted by client, code ("access-request"), and whether they bore a
+    Message-Authenticator; `repeats` by client and port; `drops` by cause, client, "" for an unknown one, and port;
+    `acknowledged` accounting by client and what was reported. `in_progress` requests at the authentication port and
+    `accounting_in_progress` wait for a thread or are worked at, `waiting` of both wait; `held` replies wait for their
+    hour.
     """
 
     requests: Mapping[tuple[str, str, bool], int]
-    repeats: Mapping[str, int]
-    drops: Mapping[tuple[str, str], int]
+    repeats: Mapping[tuple[str, str], int]
+    drops: Mapping[tuple[str, str, str], int]
+    acknowledged: Mapping[tuple[str, str], int]
     in_progress: int
+    accounting_in_progress: int
     waiting: int
     held: int
     threads: int

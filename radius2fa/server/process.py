@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +71,7 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
     def ready() -> None:
         signal.signal(signal.SIGHUP, lambda *_: loop.callFromThread(reload.ask))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came before is taken now
-        more = {"accounting": _shown(service.accounting_addresses)} if service.accounting_addresses else {}
-        log.info("ready", version=__version__, listen=_shown(service.addresses), **more)
+        log.info("ready", version=__version__, **service.listening())
         notify("READY=1", os.environ)
         keep_watched(loop, os.environ)
 
@@ -92,14 +90,8 @@ def serve(path: Path, settings: Settings, store: Store, directory: Directories) 
     loop.run()
     service.setup.directory.close()
     store.close()
-    log.info(
-        "stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.port.drops.counts.items()}
-    )
+    log.info("stopped", dropped={f"{cause} {client}".strip(): n for (cause, client), n in service.drops.items()})
     journal.close()
-
-
-def _shown(addresses: Sequence[tuple[str, int]]) -> list[str]:
-    return [f"{host} port {port}" for host, port in addresses]
 
 
 def open_status(service: Service, reload: Reload, reactor: Reactor, log: FilteringBoundLogger) -> StatusPort | None:

@@ -93,9 +93,8 @@ class Reload:
         changed = tuple(each.key for each in ready.differences if each.fate is Fate.RELOAD)
         waiting = tuple(each.key for each in ready.differences if each.fate is Fate.RESTART)
         self.last = Reloaded(self._now(), (), changed, waiting)
-        listen = [f"{host} port {port}" for host, port in self._service.addresses]
         keys = successor.setup.store.keys.names
-        self._log.info("reloaded", changed=list(changed), listen=listen, master_keys=list(keys))
+        self._log.info("reloaded", changed=list(changed), **self._service.listening(), master_keys=list(keys))
         if waiting:
             self._log.warning("needs a restart", keys=list(waiting), remedy="Run: systemctl restart radius2fa")
         self._take_log(successor.setup.settings.log)
@@ -133,7 +132,7 @@ def _why(fault: Exception) -> str:
         case Unavailable():
             return f"the master keys cannot be compared: the {fault.backend} is unavailable: {fault.cause}"
         case ListenFailed():
-            return f"server.listen: {fault}. What overlaps with an address in use needs a restart"
+            return f"{fault}. What overlaps with an address in use needs a restart"
         case BadKeyFile():
             return str(fault)
         case ValueError():

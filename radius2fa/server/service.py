@@ -1,21 +1,25 @@
 """Owns the server as a whole: the parts put together, started and ended."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 from twisted.internet.defer import Deferred
 
-from radius2fa.config.model import Listen, Settings
+from radius2fa.config.model import Settings
 from radius2fa.directory.directories import Directories, Opened
 from radius2fa.directory.figures import DirectoryFigures
 from radius2fa.login.ports import Unavailable
 from radius2fa.radius.packet import Drop
 from radius2fa.server.accountingport import AccountingPort
 from radius2fa.server.activation import Inherited
-from radius2fa.server.condition import Asking, Figures, Work
-from radius2fa.server.listener import Listener
+from radius2fa.server.anyport import AnyPort
+from radius2fa.server.condition import Asking, Figures, Reporting, Work
+from radius2fa.server.health import Health
+from radius2fa.server.listener import Listener, ListenFailed
+from radius2fa.server.listeners import Bound, Listeners, close
 from radius2fa.server.load import Load
 from radius2fa.server.login import Observer
 from radius2fa.server.logs import log_changes
@@ -41,7 +45,8 @@ class Successor:
     """What is ready to take the place of a setup, and the listeners for addresses that are new in it, already bound."""
 
     setup: Setup
-    listeners: tuple[tuple[Listen, Listener], ...]
+    listeners: Bound
+    accounting_listeners: Bound
 
 
 class Service:
@@ -82,34 +87,39 @@ class Service:
             log=log,
             observers=observers,
         )
-        self._accounting = AccountingPort(
-            clients=self.setup.in_force.clients,
+        self.accounting = AccountingPort(
+            self.setup.in_force,
             write=store.accounting.write,
-            patience=server.patience,
+            health=Health((lambda _: store.probe(),), time.monotonic),
             workers=self.workers,
-            drops=self.port.drops,
             log=log,
         )
-        self._accounting_listeners: list[Listener] = []
-        self._listeners: list[tuple[Listen, Listener]] = []
-        self._leaving: list[Listener] = []
-        self._given = given or {}
+        self._given = dict(given or {})
+        self._listeners = Listeners("server.listen", self.port.receive, reactor, self._given)
+        self._accounting_listeners = Listeners(
+            "server.accounting_listen", self.accounting.receive, reactor, self._given
+        )
+        self._ports: tuple[AnyPort, ...] = (self.port, self.accounting)
         self._stopping = False
         self._observe(directory.opened)
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """The addresses and ports that are bound for logins."""
-        return tuple(listener.address for _, listener in self._listeners)
+        return self._listeners.addresses
 
     @property
-    def accounting_addresses(self) -> tuple[tuple[str, int], ...]:
-        """The addresses and ports that are bound for accounting."""
-        return tuple(listener.address for listener in self._accounting_listeners)
+    def drops(self) -> Counter[tuple[str, str]]:
+        """Datagrams that got no answer at either port, by cause and client."""
+        return self.port.drops.counts + self.accounting.drops.counts
 
-    @property
-    def _every_listener(self) -> list[Listener]:
-        return [*(listener for _, listener in self._listeners), *self._accounting_listeners]
+    def listening(self) -> dict[str, list[str]]:
+        """Return the addresses and ports that are bound, for a log line: for logins, and for accounting if there is."""
+        shown = {
+            "listen": _shown(self._listeners.addresses),
+            "accounting": _shown(self._accounting_listeners.addresses),
+        }
+        return shown if shown["accounting"] else {"listen": shown["listen"]}
 
     def figures(self, started: float, reloaded: Reloaded | None) -> Figures:
         """Return what the server is doing. `started` is when it began, in Unix seconds. In the reactor thread."""
@@ -124,7 +134,10 @@ class Service:
                 Asking(each, port.habits.of(each.name), sum(counts[cause, each.name] for cause in _UNSIGNED))
                 for each in settings.client
             ],
-            drops=counts,
+            drops=self._dropped(),
+            accounting=Reporting(
+                self._accounting_listeners.addresses, self.workers.busy_last, dict(self.accounting.acknowledged)
+            ),
             directories=self.directories(),
             reloaded=reloaded,
             master_keys=self.setup.store.keys.names,
@@ -140,14 +153,22 @@ class Service:
         port, server = self.port, self.setup.settings.server
         return Load(
             requests=dict(port.requests),
-            repeats=dict(port.repeats),
-            drops=dict(port.drops.counts),
-            in_progress=self.workers.busy,
+            repeats={
+                (client, each.name): count for each in self._ports for client, count in dict(each.repeats).items()
+            },
+            drops=self._dropped(),
+            acknowledged=dict(self.accounting.acknowledged),
+            in_progress=self.workers.busy - self.workers.busy_last,
+            accounting_in_progress=self.workers.busy_last,
             waiting=self.workers.waiting,
             held=port.held,
             threads=server.threads,
             backlog=server.backlog,
         )
+
+    def _dropped(self) -> dict[tuple[str, str, str], int]:
+        """Return the datagrams that got no answer, by cause, client and port. From any thread."""
+        return {(*key, port.name): count for port in self._ports for key, count in dict(port.drops.counts).items()}
 
     def start(self) -> None:
         """Bind every listener, then read.
@@ -156,20 +177,11 @@ class Service:
             ListenFailed: an address cannot be bound; none is then.
 
         """
-        try:
-            for listen in self.setup.settings.server.listen:
-                self._listeners.append((listen, self._bound(listen)))
-            for listen in self.setup.settings.server.accounting_listen:
-                self._accounting_listeners.append(
-                    Listener(listen.host, listen.port, self._accounting.receive, self._reactor)
-                )
-        except Exception:
-            self._close()
-            raise
+        first = self._ready(self.setup)
         self._part_with_unused()
         self.workers.start()
-        for listener in self._every_listener:
-            listener.start()
+        self._listeners.read(first.listeners)
+        self._accounting_listeners.read(first.accounting_listeners)
         self._sweep()
 
     def prepare(self, read: Settings, keys: KeyRing) -> Successor:
@@ -182,16 +194,17 @@ class Service:
             UnusableReplies, BadKeyFile, Unavailable, ValueError: as `Setup.next`.
 
         """
-        setup = self.setup.next(read, keys)
-        _, missing, _ = self._parted(setup)
-        bound: list[tuple[Listen, Listener]] = []
+        return self._ready(self.setup.next(read, keys))
+
+    def _ready(self, setup: Setup) -> Successor:
+        """Bind the addresses that have no listener yet; where one cannot be bound, none is."""
+        server = setup.settings.server
+        listeners = self._listeners.bind(server.listen)
         try:
-            bound.extend((listen, self._bound(listen)) for listen in missing)
-        except Exception:
-            for _, listener in bound:
-                listener.close()
+            return Successor(setup, listeners, self._accounting_listeners.bind(server.accounting_listen))
+        except ListenFailed:
+            close(listeners)
             raise
-        return Successor(setup, tuple(bound))
 
     def take(self, successor: Successor) -> bool:
         """Put in force what is ready, in one step; False when the service is about to end, and nothing is taken.
@@ -200,32 +213,27 @@ class Service:
         """
         before, setup = self.setup, successor.setup
         if self._stopping:
-            for _, listener in successor.listeners:
-                listener.close()
+            close((*successor.listeners, *successor.accounting_listeners))
             return False
-        staying, _, going = self._parted(setup)
-        for listener in going:
-            listener.drain()
-            listener.pause()
+        server = setup.settings.server
+        going = self._listeners.leave(server.listen)
+        accounting_going = self._accounting_listeners.leave(server.accounting_listen)
         self.setup = setup
         setup.store.take_pen()
-        self._listeners = [*staying, *successor.listeners]
-        self._leaving += going
         self._observe(setup.fresh(before))
-        server = setup.settings.server
         self.workers.limit(server.backlog, server.client_backlog)
-        self._accounting.take(setup.in_force.clients)
         self.port.take(setup.in_force, lambda: self._part_with(before.fresh(setup), going))
-        for _, listener in successor.listeners:
-            listener.start()
+        self.accounting.take(setup.in_force, lambda: self._accounting_listeners.part_with(accounting_going))
+        self._listeners.read(successor.listeners)
+        self._accounting_listeners.read(successor.accounting_listeners)
         return True
 
     def stop(self) -> Deferred[None]:
         """Take no new request, finish those under way, then close. Fires within five seconds."""
         done: Deferred[None] = Deferred()
         self._stopping = True
-        for listener in self._every_listener:
-            listener.pause()
+        self._listeners.pause()
+        self._accounting_listeners.pause()
         until = time.monotonic() + _GRACE
 
         def glance() -> None:
@@ -233,15 +241,12 @@ class Service:
                 self._reactor.callLater(_GLANCE, glance)
                 return
             self.workers.stop()
-            self._close()
+            self._listeners.close()
+            self._accounting_listeners.close()
             done.callback(None)
 
         glance()
         return done
-
-    def _bound(self, listen: Listen) -> Listener:
-        given = self._given.pop((listen.host, listen.port), None)
-        return Listener(listen.host, listen.port, self.port.receive, self._reactor, given)
 
     def _part_with_unused(self) -> None:
         """Close the sockets that were given for addresses which the configuration does not have."""
@@ -251,38 +256,15 @@ class Service:
             given.close()
         self._given.clear()
 
-    def _parted(self, setup: Setup) -> tuple[list[tuple[Listen, Listener]], list[Listen], list[Listener]]:
-        """Return the listeners that stay, the addresses that have none yet, and the listeners that go."""
-        here = list(self._listeners)
-        staying: list[tuple[Listen, Listener]] = []
-        missing: list[Listen] = []
-        for listen in setup.settings.server.listen:
-            found = next((each for each in here if each[0] == listen), None)
-            if found is None:
-                missing.append(listen)
-            else:
-                here.remove(found)
-                staying.append(found)
-        return staying, missing, [listener for _, listener in here]
-
     def _observe(self, directories: Iterable[Opened]) -> None:
         for each in directories:
             each.directory.observe(log_changes(self._log))
 
     def _part_with(self, directories: Sequence[Opened], listeners: Sequence[Listener]) -> None:
         """Close what nobody uses any more; directories in a thread, since they say good-bye to their servers."""
-        for listener in listeners:
-            listener.close()
-            self._leaving.remove(listener)
+        self._listeners.part_with(listeners)
         for each in directories:
             self._reactor.callInThread(each.directory.close)
-
-    def _close(self) -> None:
-        for listener in (*self._every_listener, *self._leaving):
-            listener.close()
-        self._listeners.clear()
-        self._accounting_listeners.clear()
-        self._leaving.clear()
 
     def _sweep(self) -> None:
         """Have what has expired removed from the store, now and then, in a thread beside the logins."""
@@ -295,3 +277,7 @@ class Service:
             self.setup.store.sweep(time.time())
         except Unavailable as fault:
             self._log.warning("not swept", why=str(fault))
+
+
+def _shown(addresses: Sequence[tuple[str, int]]) -> list[str]:
+    return [f"{host} port {port}" for host, port in addresses]

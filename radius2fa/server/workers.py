@@ -4,9 +4,17 @@ import queue
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
 from typing import Any
+
+
+class Rank(IntEnum):
+    """Which jobs go first. Those of the last rank have a backlog of their own, so that they keep out no other."""
+
+    URGENT = 0  # RFC 5080 section 2.2.3: a login in its second leg has been paid for already
+    ORDINARY = 1
+    LAST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +22,10 @@ class Job:
     """Blocking work for one client, and what to call with its result in the reactor thread.
 
     A job that has not begun at `expires` (monotonic seconds) is given up: nobody waits for it any more.
-    `urgent` jobs go first (RFC 5080 section 2.2.3: a login in its second leg has been paid for already).
     """
 
     client: str
-    urgent: bool
+    rank: Rank
     expires: float
     work: Callable[[], Any]
     done: Callable[[Any], None]
@@ -30,10 +37,18 @@ class GivenUp(Exception):  # noqa: N818 - it says what happened
 
 
 class _Ticket(Enum):
-    """What a thread waits for: one JOB for each job in either queue, and one END for each thread at last."""
+    """What a thread waits for: one JOB for each job in any queue, and one END for each thread at last."""
 
     JOB = 1
     END = 2
+
+
+@dataclass(slots=True)
+class _Backlog:
+    """How many jobs wait or are worked at, altogether and of each client."""
+
+    jobs: int = 0
+    by_client: Counter[str] = field(default_factory=Counter)
 
 
 class Workers:
@@ -51,18 +66,20 @@ class Workers:
         clock: Callable[[], float],
         deliver: Callable[..., Any],
     ) -> None:
-        """Start no thread yet. At most `backlog` jobs, `client_backlog` of one client, may wait or be worked at."""
+        """Start no thread yet. At most `backlog` jobs, `client_backlog` of one client, may wait or be worked at.
+
+        As many of the last rank may do so besides.
+        """
         self._backlog = backlog
         self._client_backlog = client_backlog
         self._clock = clock
         self._deliver = deliver
-        self._urgent: deque[Job] = deque()
-        self._ordinary: deque[Job] = deque()
+        self._waiting: dict[Rank, deque[Job]] = {rank: deque() for rank in Rank}
         self._tickets: queue.SimpleQueue[_Ticket] = queue.SimpleQueue()
         self._ended: deque[tuple[Job, Callable[[Any], None], Any]] = deque()
         self._called = False  # whether the reactor thread has been called to what has ended
-        self._busy = 0
-        self._held: Counter[str] = Counter()
+        before, last = _Backlog(), _Backlog()
+        self._backlogs = {Rank.URGENT: before, Rank.ORDINARY: before, Rank.LAST: last}
         # Daemons: what hangs on a socket at the very end must not keep the process alive past its five seconds.
         self._threads = [
             threading.Thread(target=self._run, name=f"worker-{number}", daemon=True) for number in range(threads)
@@ -76,12 +93,17 @@ class Workers:
     @property
     def busy(self) -> int:
         """Jobs that wait or are worked at."""
-        return self._busy
+        return self._backlogs[Rank.ORDINARY].jobs + self.busy_last
+
+    @property
+    def busy_last(self) -> int:
+        """Those of them that are of the last rank."""
+        return self._backlogs[Rank.LAST].jobs
 
     @property
     def waiting(self) -> int:
-        """Those of them that wait for a thread."""
-        return len(self._urgent) + len(self._ordinary)
+        """Jobs that wait for a thread."""
+        return sum(map(len, self._waiting.values()))
 
     def limit(self, backlog: int, client_backlog: int) -> None:
         """Take other limits; what is held beyond them is worked off all the same."""
@@ -90,11 +112,12 @@ class Workers:
 
     def submit(self, job: Job) -> bool:
         """Take a job; False: the backlog is full, drop it at once."""
-        if self._busy >= self._backlog or self._held[job.client] >= self._client_backlog:
+        held = self._backlogs[job.rank]
+        if held.jobs >= self._backlog or held.by_client[job.client] >= self._client_backlog:
             return False
-        self._busy += 1
-        self._held[job.client] += 1
-        (self._urgent if job.urgent else self._ordinary).append(job)
+        held.jobs += 1
+        held.by_client[job.client] += 1
+        self._waiting[job.rank].append(job)
         self._tickets.put(_Ticket.JOB)
         return True
 
@@ -119,7 +142,7 @@ class Workers:
     def _next(self) -> Job:
         """Return a job; whoever holds a ticket finds one, though not always at the first look."""
         while True:
-            for jobs in (self._urgent, self._ordinary):
+            for jobs in self._waiting.values():
                 try:
                     return jobs.popleft()
                 except IndexError:
@@ -142,8 +165,9 @@ class Workers:
             raise
 
     def _finish(self, job: Job, call: Callable[[Any], None], result: Any) -> None:  # noqa: ANN401 - as the job's own
-        self._busy -= 1
-        self._held[job.client] -= 1
-        if not self._held[job.client]:
-            del self._held[job.client]
+        held = self._backlogs[job.rank]
+        held.jobs -= 1
+        held.by_client[job.client] -= 1
+        if not held.by_client[job.client]:
+            del held.by_client[job.client]
         call(result)

@@ -259,7 +259,15 @@ WORKING = ANSWER | {
             ("quiet", None, True, 0, 0),
         )
     ],
-    "drops": [{"client": None, "cause": "unknown-client", "count": 8}],
+    "drops": [
+        {"client": None, "cause": "unknown-client", "count": 8},
+        {"client": "asa", "cause": "overload", "count": 6, "port": "accounting"},
+    ],
+    "accounting": {
+        "listeners": [{"address": "0.0.0.0", "port": 1813}],
+        "in_progress": 4,
+        "acknowledged": [{"client": "asa", "status": "interim-update", "count": 77}],
+    },
 }
 
 
@@ -269,8 +277,9 @@ def test_what_the_server_is_doing_is_shown(desk: Helpdesk) -> None:
         shown = desk.says("status")
     assert shown.startswith("The server is running: version 9.8.7 on Python 3.13.1, process 4711, since 2026-01-01 ")
     lines = shown.splitlines()
-    assert lines[1:3] == [
+    assert lines[1:4] == [
         "Listening on 0.0.0.0 port 1812, :: port 1812",
+        "Accounting on 0.0.0.0 port 1813, reports in progress 4",
         "Threads at work 16 of 16, requests waiting 5 (at most 1024 in all), answers that wait for their hour 3",
     ]
     assert line_with(shown, "asa", "2026-01-01 13:02:00 NZDT", "12", "0", "always")
@@ -280,6 +289,8 @@ def test_what_the_server_is_doing_is_shown(desk: Helpdesk) -> None:
     assert line_with(shown, "refused", "never", "0", "4", "never: dropped without")
     assert line_with(shown, "quiet", "never", "0", "0")
     assert line_with(shown, "(unknown)", "unknown-client", "8")
+    assert line_with(shown, "asa", "overload", "6", "accounting")
+    assert line_with(shown, "asa", "interim-update", "77")
 
 
 @pytest.mark.usefixtures("in_auckland")

@@ -57,6 +57,49 @@ def test_relaxing_both_protections_needs_the_key_that_is_called_insecure(tmp_pat
     ]
 
 
+@pytest.mark.parametrize(
+    ("listen", "accounting", "where"),
+    [
+        ('["192.0.2.1:1812"]', '["192.0.2.1:1812"]', "192.0.2.1:1812 overlaps with 192.0.2.1:1812"),
+        ('["0.0.0.0:1813"]', '["192.0.2.1"]', "192.0.2.1:1813 overlaps with 0.0.0.0:1813"),
+        ('["192.0.2.1:1813"]', '["0.0.0.0"]', "0.0.0.0:1813 overlaps with 192.0.2.1:1813"),
+        ('["[::]:1812"]', '["[2001:DB8::1]:1812"]', "[2001:db8::1]:1812 overlaps with [::]:1812"),
+    ],
+)
+def test_no_address_is_both_for_logins_and_for_accounting(
+    tmp_path: Path, listen: str, accounting: str, where: str
+) -> None:
+    text = f"[server]\nlisten = {listen}\naccounting_listen = {accounting}\n{VALID}"
+    (fault,) = reading_of(tmp_path, text).faults
+    assert (fault.key, fault.message) == ("server.accounting_listen[1]", f"{where} in server.listen[1]")
+    assert "another port" in fault.remedy
+
+
+def test_the_default_for_logins_overlaps_too(tmp_path: Path) -> None:
+    text = f'[server]\naccounting_listen = ["[::]:1813", "192.0.2.1:1812"]\n{VALID}'
+    assert faults_of(tmp_path, text) == [
+        ("server.accounting_listen[2]", "192.0.2.1:1812 overlaps with 0.0.0.0:1812 in server.listen[1]")
+    ]
+
+
+def test_two_of_one_port_may_not_overlap_either(tmp_path: Path) -> None:
+    text = f'[server]\nlisten = ["192.0.2.1", "[::]", "0.0.0.0"]\n{VALID}'
+    assert faults_of(tmp_path, text) == [
+        ("server.listen[3]", "0.0.0.0:1812 overlaps with 192.0.2.1:1812 in server.listen[1]")
+    ]
+
+
+def test_other_ports_other_addresses_and_other_families_do_not_overlap(tmp_path: Path) -> None:
+    for listen, accounting in (
+        ('"0.0.0.0:1812"', '"0.0.0.0:1813"'),
+        ('"192.0.2.1:1812"', '"192.0.2.2:1812"'),
+        ('"0.0.0.0:1812"', '"[::]:1812", "[2001:db8::1]:1814"'),
+        ('"0.0.0.0:0", "0.0.0.0:0"', '"192.0.2.1:0"'),
+    ):
+        text = f"[server]\nlisten = [{listen}]\naccounting_listen = [{accounting}]\n{VALID}"
+        assert faults_of(tmp_path, text) == []
+
+
 def test_a_sqlite_url_names_an_absolute_path(tmp_path: Path) -> None:
     for url in ("sqlite:///radius2fa.db", "sqlite://"):
         faults = faults_of(tmp_path, f'[store]\nurl = "{url}"\n{VALID}')

@@ -65,6 +65,7 @@ def test_the_order_of_policies_counts_and_that_of_clients_does_not() -> None:
         (("client", "vpn"), Fate.RELOAD),
         (("directory", "main"), Fate.RELOAD),
         (("server", "listen"), Fate.RELOAD),
+        (("server", "accounting_listen"), Fate.RELOAD),
         (("server", "threads"), Fate.RESTART),
         (("store", "url"), Fate.RESTART),
         (("store", "key_file"), Fate.RELOAD),

@@ -8,10 +8,11 @@ import pytest
 
 from tests.end_to_end.house import House, Ready, client
 from tests.end_to_end.radius import ACCEPT, Nas, Shown, radclient
-from tests.radius.wire import Asked, accounting_request, check_acknowledgement
+from tests.radius.wire import Asked, accounting_request, check_acknowledgement, status_server
+from tests.servers.program import LIMIT
 from tests.servers.slapd import Slapd
 
-CLIENTS = [client(name, f"127.0.0.{number}") for number, name in enumerate(("vpn", "foreign", "locked"), 1)]
+CLIENTS = [client(name, f"127.0.0.{number}") for number, name in enumerate(("vpn", "foreign", "locked", "asking"), 1)]
 ANSWERED = "Accounting-Response"
 START = ((40, b"\0\0\0\x01"), (44, b"00C0FFEE"))
 
@@ -28,6 +29,13 @@ def reported(house: House, status: str, session: str, *more: str, secret: str = 
     """Send one report by the real radclient, and return what came back."""
     lines = [f"Acct-Status-Type = {status}", f'Acct-Session-Id = "{session}"', *more]
     return radclient(lines, house.program.accounting_port, secret or house.secret("vpn"), "-r", retries, kind="acct")
+
+
+def asked_for_status(house: House, name: str, *more: str) -> Shown:
+    """Ask whether there is a server for accounting, by the real radclient as a client."""
+    source = f"Packet-Src-IP-Address = {house.clients[name]['addresses'][0]}"
+    lines = [source, "Response-Packet-Type = Accounting-Response", *more]
+    return radclient(lines, house.program.accounting_port, house.secret(name), kind="status")
 
 
 def at_accounting(house: House, name: str) -> Nas:
@@ -112,14 +120,14 @@ def test_a_login_at_the_port_of_accounting_is_dropped_and_the_other_way_round(ke
         assert logins.is_dropped(asked_by(accounting, *START))
         accounting.send(accounting.request("alice", b"secret"))
         (line,) = keeping.program.wait_for(
-            lambda line: line.get("why") == "wrong-code" and line.get("client") == "foreign"
+            lambda line: line.get("why") == "wrong-code" and line["received"].startswith("ACCESS_REQUEST")
         )
         assert accounting.ask(asked_by(accounting, *START, identifier=9)).octets[:2] == b"\x05\x09"
     assert "accounting_listen" in line["remedy"]
 
 
-def test_while_the_database_is_locked_nothing_is_acknowledged_and_the_repetition_is(keeping: House) -> None:
-    with at_accounting(keeping, "locked") as nas:
+def test_while_the_database_is_locked_nothing_is_acknowledged_and_afterwards_the_repetition_is(keeping: House) -> None:
+    with at_accounting(keeping, "locked") as nas, at_accounting(keeping, "asking") as asking:
         asked = asked_by(nas, START[0], (44, b"waiting"))
         with closing(sqlite3.connect(keeping.program.database, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -127,10 +135,58 @@ def test_while_the_database_is_locked_nothing_is_acknowledged_and_the_repetition
             (line,) = keeping.program.wait_for(lambda line: line.get("client") == "locked")
             assert (line["event"], line["why"]) == ("dropped", "backend-unavailable")
             assert line["detail"].startswith("database: ")
+            assert line["session"] == "waiting"
+            asking.send(status_server(secret=asking.secret))  # whether there is a server
+            (line,) = keeping.program.wait_for(lambda line: line.get("client") == "asking")
+            assert (line["received"], line["why"]) == ("STATUS_SERVER id=7", "backend-unavailable")
             assert nas.silent()
+            assert asking.silent()
             other.execute("ROLLBACK")
         check_acknowledgement(nas.ask(asked).octets, asked)
     assert len(rows(keeping, "waiting")) == 1
+    assert asked_for_status(keeping, "asking").name == ANSWERED  # by one of its repetitions, once a second
+
+
+def test_status_server_gets_an_accounting_response_that_radclient_believes(keeping: House) -> None:
+    shown = asked_for_status(keeping, "vpn", "Proxy-State = 0x6f6e65")
+    assert shown.name == ANSWERED, shown.text
+    assert shown.all("Message-Authenticator") != []
+    assert shown.told == (("Proxy-State", "0x6f6e65"),)
+
+
+@pytest.mark.parametrize("status", ["Tunnel-Start", "Link-Stop", "Failed", "4294967295"])
+def test_what_is_no_report_of_a_session_is_silence_and_the_log_says_what_it_was(keeping: House, status: str) -> None:
+    shown = reported(keeping, status, "never", retries="1")
+    assert shown.name == "", shown.text
+    keeping.program.wait_for(lambda line: line.get("why") == "no-acct-status-type")
+    assert rows(keeping, "never") == []
+
+
+def test_a_report_that_was_delayed_is_another_one_and_recorded_twice(keeping: House) -> None:
+    """RFC 2866 section 5.2: with another Acct-Delay-Time it has another Identifier. Both are of the same moment."""
+    for delay in ("0", "600"):
+        assert reported(keeping, "Stop", "delayed", f"Acct-Delay-Time = {delay}").name == ANSWERED
+    (first,), (second,) = keeping.query("SELECT at FROM accounting WHERE session = ? ORDER BY number", "delayed")
+    assert 600 - LIMIT < first - second <= 600
+
+
+def test_a_report_as_long_as_a_packet_may_be_is_recorded_and_a_longer_one_is_not(keeping: House) -> None:
+    filling = ((25, bytes(253)),) * 15 + ((33, bytes(237)),)
+    with at_accounting(keeping, "vpn") as nas:
+        whole = asked_by(nas, START[0], (44, b"long"), *filling, identifier=3)
+        assert len(whole.octets) == 4096
+        check_acknowledgement(nas.ask(whole).octets, whole)
+        nas.send(asked_by(nas, START[0], (44, b"longer"), *filling, identifier=4))
+        keeping.program.wait_for(lambda line: line.get("why") == "bad-length" and "id=4" in line["received"])
+        assert nas.silent()
+    assert (len(rows(keeping, "long")), rows(keeping, "longer")) == (1, [])
+
+
+def test_an_unknown_client_is_silence(keeping: House) -> None:
+    port, secret = keeping.program.accounting_port, keeping.secret("vpn")
+    lines = ["Acct-Status-Type = Start", "Packet-Src-IP-Address = 127.9.9.9"]
+    assert radclient(lines, port, secret, "-r", "1", kind="acct").name == ""
+    keeping.program.wait_for(lambda line: line.get("why") == "unknown-client" and line["address"] == "127.9.9.9")
 
 
 def test_check_knows_the_addresses_of_accounting(keeping: House) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from tests.end_to_end.house import House, Ready, client
-from tests.end_to_end.radius import ACCEPT, REJECT
+from tests.end_to_end.radius import ACCEPT, REJECT, Nas
+from tests.radius.wire import accounting_request
 from tests.servers.collector import Collector
 from tests.servers.slapd import Slapd
 
@@ -18,14 +19,21 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def test_a_login_is_a_figure(folder: Path, slapd: Slapd, ready: Ready) -> None:
+def test_a_login_is_a_figure_and_so_is_accounting(folder: Path, slapd: Slapd, ready: Ready) -> None:
     port = free_port()
     metrics = {"listen": f"127.0.0.1:{port}"}
-    with House(folder, slapd, ready, clients=[CLIENT], more=[("[metrics]", metrics)]) as house:
+    server, more = {"accounting_listen": ["127.0.0.1:0"]}, [("[metrics]", metrics)]
+    with House(folder, slapd, ready, clients=[CLIENT], server=server, more=more) as house:
         alice = house.person()
         with house.nas("vpn") as nas:
             assert nas.login(alice.uid, alice.typed()).code == ACCEPT
             assert nas.login(alice.uid, alice.password + b"000000").code == REJECT
+        accounting = ("127.0.0.1", house.program.accounting_port)
+        with Nas("127.0.0.1", accounting, house.secret("vpn")) as nas:
+            asked = accounting_request((40, b"\0\0\0\x01"), secret=nas.secret)
+            assert nas.ask(asked).octets == nas.ask(asked).octets
+            nas.send(accounting_request((40, b"\0\0\0\x01"), secret=b"another"))
+            house.program.wait_for(lambda line: line.get("why") == "wrong-request-authenticator")
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
             lines = page.read().decode().splitlines()
     of = 'radius2fa_logins_total{client="vpn",factor="%s",outcome="%s",reason_class="%s"} 1.0'
@@ -36,6 +44,10 @@ def test_a_login_is_a_figure(folder: Path, slapd: Slapd, ready: Ready) -> None:
     assert 'radius2fa_login_stage_seconds_count{stage="bind"} 1.0' in lines
     assert f'radius2fa_directory_server_up{{directory="main",url="ldap://127.0.0.1:{slapd.port}"}} 1.0' in lines
     assert 'radius2fa_requests_total{client="vpn",code="access-request",message_authenticator="present"} 2.0' in lines
+    assert not any(line.startswith('radius2fa_requests_total{client="vpn",code="accounting') for line in lines)
+    assert 'radius2fa_accounting_acknowledged_total{client="vpn",status="start"} 1.0' in lines
+    assert 'radius2fa_repeats_total{client="vpn",port="accounting"} 1.0' in lines
+    assert 'radius2fa_drops_total{cause="wrong-request-authenticator",client="vpn",port="accounting"} 1.0' in lines
 
 
 def test_a_port_that_is_taken_keeps_no_login_out(folder: Path, slapd: Slapd, ready: Ready) -> None:

@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,16 @@ import pytest
 from radius2fa.store.seal import new_key_text
 from tests.end_to_end.crowd import crowd, crowd_ldif
 from tests.end_to_end.house import House, Ready, client, directory_section
-from tests.end_to_end.radius import ACCEPT, Nas
+from tests.end_to_end.radius import ACCEPT, Nas, radclient
 from tests.end_to_end.reloading import Reloading, load
+from tests.end_to_end.reporting import reports
 from tests.servers.program import EXECUTABLE, LIMIT
 from tests.servers.slapd import Slapd
 
 CLIENT = client("vpn", "127.0.0.1")
 RATE = 500  # logins a second
 PEOPLE, CODES = 300, 8
+REPORTS = 3000
 PAUSE = 0.3  # seconds between two reloads
 
 
@@ -169,6 +173,124 @@ def test_listeners_that_stay_are_not_opened_anew_and_the_others_come_and_go(
             assert nas.login(somebody.uid, somebody.typed()).code == ACCEPT
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as free:
             free.bind(("::1", first[1]))
+
+
+def report(house: House, port: int, session: str, secret: str | None = None) -> bool:
+    """Let the real radclient report a session; return whether that was acknowledged."""
+    lines = ["Acct-Status-Type = Start", f"Acct-Session-Id = {session}"]
+    shown = radclient(lines, port, secret or house.secret("vpn"), "-r", "3", kind="acct")
+    return shown.name == "Accounting-Response"
+
+
+def accounting_ports(line: dict[str, Any]) -> list[int]:
+    return [int(each.split()[2]) for each in line.get("accounting", ())]
+
+
+def test_listeners_for_accounting_come_stay_and_go_too(folder: Path, slapd: Slapd, ready: Ready) -> None:
+    with open_house(folder, slapd, ready) as house:
+        reloading = Reloading(house)
+        on = reloading.change("[server]", '[server]\naccounting_listen = ["127.0.0.1:0"]')
+        found = json.loads(house.program.run("check", "--diff", "--json").stdout)["differences"]
+        assert [(each["key"], each["fate"]) for each in found] == [("server.accounting_listen", "by reload")]
+        line = reloading.reload()
+        assert (line["event"], line["changed"]) == ("reloaded", ["server.accounting_listen"])
+        (first,) = accounting_ports(line)
+        assert report(house, first, "one")
+        reloading.write(on.replace('["127.0.0.1:0"]', '["127.0.0.1:0", "127.0.0.1:0"]', 1))
+        stays, second = accounting_ports(reloading.reload())
+        assert stays == first
+        assert report(house, first, "two")
+        assert report(house, second, "three")
+        assert told(house)["accounting"]["acknowledged"] == [{"client": "vpn", "status": "start", "count": 3}]
+        reloading.write(reloading.written)
+        assert accounting_ports(reloading.reload()) == []
+        for port in (first, second):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+                free.bind(("127.0.0.1", port))
+        log_in(house)
+
+
+def test_accounting_goes_by_the_clients_of_the_last_reload(folder: Path, slapd: Slapd, ready: Ready) -> None:
+    with open_house(folder, slapd, ready, accounting_listen=["127.0.0.1:0"]) as house:
+        reloading, port = Reloading(house), house.program.accounting_port
+        reloading.change(house.secret("vpn"), "another secret of 24 octets")
+        assert accounting_ports(reloading.reload()) == [port]
+        assert report(house, port, "new", "another secret of 24 octets")
+        assert not report(house, port, "old", house.secret("vpn"))
+        reloading.change('"127.0.0.1"]', '"127.0.0.9"]')
+        assert reloading.reload()["changed"] == ["client.vpn.addresses", "client.vpn.secret"]
+        assert not report(house, port, "strange")
+        house.program.wait_for(lambda line: line.get("why") == "unknown-client")
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("192.0.2.77:0", "server.accounting_listen: 192.0.2.77:0: Cannot assign"),
+        ("127.0.0.1:{taken}", "server.accounting_listen: 127.0.0.1:{taken}: Address already in use"),
+    ],
+)
+def test_an_address_for_accounting_that_cannot_be_had_refuses_all_of_a_reload(
+    folder: Path, slapd: Slapd, ready: Ready, address: str, why: str
+) -> None:
+    with open_house(folder, slapd, ready, accounting_listen=["127.0.0.1:0"]) as house:
+        reloading, taken, port = Reloading(house), house.program.port, house.program.accounting_port
+        free = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        free.bind(("127.0.0.1", 0))
+        wanted = free.getsockname()[1]
+        free.close()
+        text = reloading.change("accounting_listen = [", f'accounting_listen = ["{address.format(taken=taken)}", ')
+        text = text.replace('\nlisten = ["127.0.0.1:0", "[::1]:0"]', f'\nlisten = ["127.0.0.1:{wanted}"]')
+        assert f"127.0.0.1:{wanted}" in text
+        reloading.write(text.replace(house.secret("vpn"), "another secret of 24 octets"))
+        line = reloading.reload()
+        assert line["event"] == "not reloaded"
+        assert line["why"].startswith(why.format(taken=taken))
+        log_in(house)
+        assert report(house, port, "before")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:  # nor is the new one for logins open
+            again.bind(("127.0.0.1", wanted))
+
+
+def test_reloads_of_all_sorts_lose_no_report(folder: Path, slapd: Slapd, ready: Ready) -> None:
+    limits = {"backlog": 8192, "client_backlog": 8192, "patience": 30, "accounting_listen": ["127.0.0.1:0"]}
+    with open_house(folder, slapd, ready, **limits) as house:
+        reloading, results = Reloading(house), []
+        with reports(house, "vpn", REPORTS, RATE) as outcome:
+            until = time.monotonic() + REPORTS / RATE
+            while time.monotonic() < until:
+                reloading.change('accounting_listen = ["127.0.0.1:0"', 'accounting_listen = ["127.0.0.1:0", "[::1]:0"')
+                results.append(reloading.reload()["event"])
+                reloading.change("[[directory]]", "[[directory]]\ncache_seconds = 30")
+                results.append(reloading.reload()["event"])
+                reloading.change("[[client]]", "[[client]]\nfaulty = 1")
+                results.append(reloading.reload()["event"])
+        assert outcome == {"sent": REPORTS, "answered": REPORTS}
+        assert results == ["reloaded", "reloaded", "not reloaded"] * (len(results) // 3)
+        assert len(results) >= 6
+        assert house.query("SELECT count(*), count(DISTINCT session) FROM accounting") == [(REPORTS, REPORTS)]
+        assert house.program.events("dropped") == house.program.events("internal error") == []
+
+
+def test_reports_under_way_are_acknowledged_by_the_listener_that_went(folder: Path, slapd: Slapd, ready: Ready) -> None:
+    """And under the secret that they came with."""
+    closed = open_house(folder, slapd, ready, patience=30, accounting_listen=["127.0.0.1:0"])
+    config = closed.program.config
+    config.write_text(config.read_text().replace("[store]", "[store]\ntimeout = 15", 1))
+    with closed as house:
+        reloading = Reloading(house)
+        with closing(sqlite3.connect(house.program.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with reports(house, "vpn", 100, 10000) as outcome:
+                text = reloading.change(house.secret("vpn"), "another secret of 24 octets")
+                reloading.write(text.replace('accounting_listen = ["127.0.0.1:0"]', "accounting_listen = []"))
+                until = time.monotonic() + LIMIT
+                while told_by(folder / "status.sock")["accounting"]["in_progress"] < 100 and time.monotonic() < until:
+                    time.sleep(0.05)
+                assert "accounting" not in reloading.reload()
+                other.execute("ROLLBACK")
+        assert house.program.events("dropped") == []
+        assert outcome == {"sent": 100, "answered": 100}
 
 
 def test_what_was_answered_is_answered_alike_after_a_reload(folder: Path, slapd: Slapd, ready: Ready) -> None:

@@ -10,19 +10,26 @@ from tests.end_to_end.crowd import crowd, crowd_ldif
 from tests.end_to_end.house import Ready, client
 from tests.end_to_end.nodes import Nodes, OnPostgres, both, enrol, programs_on, running
 from tests.end_to_end.people import Person
-from tests.end_to_end.radius import ACCEPT, REJECT, at_once
+from tests.end_to_end.radius import ACCEPT, REJECT, Nas, at_once
+from tests.radius.wire import accounting_request, check_acknowledgement
 from tests.servers.postgres import Postgres
 from tests.servers.program import Program
 from tests.servers.slapd import Slapd
 
 SOCKETS = 50
 THREADS = 16
-QUICK = {"threads": THREADS, "reject_delay": 0.1, "reject_jitter": 0.0}
+QUICK = {"threads": THREADS, "reject_delay": 0.1, "reject_jitter": 0.0, "accounting_listen": ["127.0.0.1:0"]}
 FAILURES = 5  # in a row, until everything is refused
 
 # A client for each place of the code, and one for each way to stop the database: of each client, the log tells the
 # first silence at once.
-ADDRESSES = {"appended": "127.0.0.1", "challenge": "127.0.0.2", "fast": "127.0.0.3", "immediate": "127.0.0.4"}
+ADDRESSES = {
+    "appended": "127.0.0.1",
+    "challenge": "127.0.0.2",
+    "fast": "127.0.0.3",
+    "immediate": "127.0.0.4",
+    "reporting": "127.0.0.5",
+}
 CLIENTS = {
     name: client(name, address, code="challenge" if name == "challenge" else "appended")
     for name, address in ADDRESSES.items()
@@ -186,6 +193,26 @@ def test_a_restart_of_the_database_under_the_servers_is_survived_and_forgets_not
     assert nodes.login(0, person, fresh) == ACCEPT
     assert nodes.login(1, person, person.typed()) == ACCEPT
     assert [nodes.login(place, person, typed) for place, typed in enumerate(used)] == [REJECT] * 2
+
+
+def test_a_report_while_the_database_is_stopped_is_silence_and_its_repetition_is_recorded_once(
+    nodes: Nodes, postgres: Postgres
+) -> None:
+    program, ours = nodes.programs[0], CLIENTS["reporting"]
+    secret = str(ours["secret"])
+    asked = accounting_request((40, b"\0\0\0\x02"), (44, b"outage"), secret=secret.encode())
+    with Nas(ADDRESSES["reporting"], ("127.0.0.1", program.accounting_port), secret) as nas:
+        postgres.stop("immediate")
+        try:
+            nas.send(asked)
+            (dropped,) = program.wait_for(lambda line: line.get("client") == "reporting")
+            assert (dropped["why"], dropped["session"]) == ("backend-unavailable", "outage")
+            assert nas.silent()
+        finally:
+            postgres.start()
+        check_acknowledgement(nas.ask(asked).octets, asked)
+        check_acknowledgement(nas.ask(asked).octets, asked)
+    assert nodes.query("SELECT count(*) FROM accounting WHERE session = 'outage'") == [(1,)]
 
 
 def test_a_database_restarted_between_two_logins_is_not_noticed(

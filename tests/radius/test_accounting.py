@@ -24,6 +24,7 @@ from tests.radius.wire import (
     packet,
     request,
     sign,
+    status_server,
 )
 
 CLIENT = Client("vpn", (ip_network("192.0.2.0/24"),), SECRET)
@@ -100,6 +101,43 @@ def test_none_is_asked_for_even_of_a_client_whose_logins_must_have_one() -> None
     assert decode(accounting_request(START).octets, CLIENT).signed is False
 
 
+# whether there is a server
+
+
+def test_status_server_is_signed_over_its_random_authenticator_as_on_the_other_port() -> None:
+    head, authenticator = bytes.fromhex("0c090026"), bytes(range(16))
+    blank = head + authenticator + b"\x50\x12" + bytes(16)
+    got = decode(blank[:22] + hmac.new(SECRET, blank, hashlib.md5).digest(), CLIENT)
+    assert (got.code, got.identifier, got.authenticator, got.signed) == (Code.STATUS_SERVER, 9, authenticator, True)
+
+
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        (request(12, (), signed=False).octets, Drop.NO_MESSAGE_AUTHENTICATOR),
+        (authenticated(packet(12, 7, bytes(16), b"")), Drop.NO_MESSAGE_AUTHENTICATOR),
+        (status_server(secret=b"another").octets, Drop.WRONG_MESSAGE_AUTHENTICATOR),
+        (status_server((80, bytes(15))).octets, Drop.BAD_MESSAGE_AUTHENTICATOR),
+        (status_server((80, bytes(16)), (80, bytes(16))).octets, Drop.BAD_MESSAGE_AUTHENTICATOR),
+        (b"\x0c" + accounting_request(START, signed=True).octets[1:], Drop.WRONG_MESSAGE_AUTHENTICATOR),
+        (status_server(*((33, bytes(253)),) * 15).octets, Drop.TOO_MUCH_PROXY_STATE),
+    ],
+)
+def test_status_server_that_is_not_proven_is_dropped(octets: bytes, why: Drop) -> None:
+    assert cause(octets) is why
+
+
+def test_the_answer_to_status_server_is_an_accounting_response_signed_over_the_request_authenticator() -> None:
+    asked = status_server((33, b"one"))
+    octets = acknowledge(decode(asked.octets, CLIENT))
+    head, body = b"\x05\x07\0\x2b", b"\x21\x05one"
+    blank = head + asked.authenticator + b"\x50\x12" + bytes(16) + body
+    signed = b"\x50\x12" + hmac.new(SECRET, blank, hashlib.md5).digest() + body
+    digest = hashlib.md5(head + asked.authenticator + signed + SECRET).digest()  # noqa: S324 - RADIUS
+    assert octets == head + digest + signed
+    assert [type_ for type_, _ in check_acknowledgement(octets, asked)] == [80, 33]
+
+
 # the frame
 
 
@@ -108,7 +146,7 @@ def test_none_is_asked_for_even_of_a_client_whose_logins_must_have_one() -> None
     [
         (b"", Drop.TOO_SHORT),
         (bytes(19), Drop.TOO_SHORT),
-        *((authenticated(packet(code, 7, bytes(16), b"")), Drop.WRONG_CODE) for code in (0, 1, 2, 5, 12, 40, 255)),
+        *((authenticated(packet(code, 7, bytes(16), b"")), Drop.WRONG_CODE) for code in (0, 1, 2, 5, 40, 255)),
         (b"\x04\x07\0\x13" + bytes(16), Drop.BAD_LENGTH),
         (b"\x04\x07\0\x15" + bytes(16), Drop.BAD_LENGTH),
         (authenticated(packet(4, 7, bytes(16), b"\x28\x07\0\0\0\x01")), Drop.BAD_ATTRIBUTE),
@@ -187,6 +225,14 @@ def test_values_of_a_wrong_length_count_as_not_sent() -> None:
 def test_gigawords_alone_count_nothing_and_wrong_ones_add_nothing() -> None:
     assert recorded(START, (52, b"\0\0\0\x01")).input_octets is None
     assert recorded(START, (42, b"\0\0\0\x07"), (52, b"\x01")).input_octets == 7
+
+
+@pytest.mark.parametrize(
+    ("delay", "when"),
+    [((), 1000.0), ((0, 0, 0, 7), 993.0), ((0, 1, 0x51, 0x80), -85400.0), ((0, 1, 0x51, 0x81), 1000.0), ((7,), 1000.0)],
+)
+def test_what_was_delayed_happened_earlier_but_by_no_more_than_a_day(delay: tuple[int, ...], when: float) -> None:
+    assert recorded(STOP, (41, bytes(delay))).when == when
 
 
 def test_a_count_that_no_database_holds_is_cut() -> None:
@@ -270,7 +316,15 @@ NEARLY = st.builds(
 )
 
 
-@given(st.binary(max_size=300) | NEARLY | ATTRIBUTES.map(lambda each: accounting_request(*each).octets), st.data())
+STATUS_SERVER = st.builds(
+    lambda attributes, identifier: status_server(*attributes, identifier=identifier).octets,
+    ATTRIBUTES.map(lambda attributes: tuple(each for each in attributes if each[0] != 80)),
+    st.integers(0, 255),
+)
+UNPROVEN = ATTRIBUTES.map(lambda each: accounting_request(*each).octets)
+
+
+@given(st.binary(max_size=300) | NEARLY | STATUS_SERVER | UNPROVEN, st.data())
 def test_any_octets_give_a_request_that_is_proven_and_can_be_answered_or_bad_datagram(
     octets: bytes, data: st.DataObject
 ) -> None:
@@ -282,9 +336,13 @@ def test_any_octets_give_a_request_that_is_proven_and_can_be_answered_or_bad_dat
     except BadDatagram:
         return
     octets = octets[: int.from_bytes(octets[2:4])]
-    assert authenticated(octets) == octets, "no answer to a wrong authenticator"
-    record = record_of(got, 1000.0)
-    assert all(text.isprintable() for text in (record.name, record.session, record.login, record.cause, record.source))
+    if got.code is Code.STATUS_SERVER:
+        assert sign(octets) == octets, "no answer without a right signature"
+    else:
+        assert authenticated(octets) == octets, "no answer to a wrong authenticator"
+        record = record_of(got, 1000.0)
+        told = (record.name, record.session, record.login, record.cause, record.source)
+        assert all(text.isprintable() for text in told)
     answer = acknowledge(got)
     assert answer[0] == 5
     assert [each for each in got.attributes if each[0] == 33] == [

@@ -181,7 +181,7 @@ def check_acknowledgement(octets: bytes, asked: Asked) -> Attributes:
     types = [type_ for type_, _ in attributes]
     assert types.count(80) == [type_ for type_, _ in asked.attributes].count(80)
     if 80 in types:
-        blank = octets[:4] + bytes(16) + octets[20:]
+        blank = as_hashed if asked.octets[0] == 12 else octets[:4] + bytes(16) + octets[20:]
         assert sign(blank, asked.secret) == blank, "Message-Authenticator"
     assert [each for each in attributes if each[0] == 33] == [each for each in asked.attributes if each[0] == 33]
     return attributes

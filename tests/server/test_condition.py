@@ -6,7 +6,7 @@ from typing import Any
 from radius2fa import __version__
 from radius2fa.directory.figures import DirectoryFigures, LookupFigures
 from radius2fa.directory.servers import ServerState
-from radius2fa.server.condition import Asking, Figures, Moment, Work, condition
+from radius2fa.server.condition import Asking, Figures, Moment, Reporting, Work, condition
 from radius2fa.server.habits import Habit
 from radius2fa.server.reloaded import Reloaded
 from tests.server.configured import a_client
@@ -25,6 +25,7 @@ def figures(**changed: Any) -> Figures:
             "started": 1767225600.0,
             "work": Work(16, 0, 0, 0, 1024),
             "drops": {},
+            "accounting": Reporting((), 0, {}),
             "reloaded": None,
             "configuration": {},
             **nothing,
@@ -49,6 +50,7 @@ def test_the_condition_tells_the_process_and_each_directory_in_order() -> None:
         "work": {"threads": 16, "busy": 0, "waiting": 0, "held": 0, "backlog": 1024},
         "clients": [],
         "drops": [],
+        "accounting": {"listeners": [], "in_progress": 0, "acknowledged": []},
         "reload": None,
         "master_keys": [],
         "configuration": {},
@@ -82,7 +84,8 @@ def test_the_condition_tells_what_clients_are_used_to() -> None:
     strict = a_client(name="strict", addresses=["192.0.2.0/24", "2001:db8::1"])
     lax = a_client(name="lax", require_message_authenticator=False)
     asking = [Asking(strict, Habit(1767225660.0, signed=3, unsigned=0), 2), Asking(lax, None, 0)]
-    told = condition(figures(clients=asking, drops={("unknown-client", ""): 4, ("overload", "lax"): 1}), NOW)
+    drops = {("unknown-client", "", "authentication"): 4, ("overload", "lax", "accounting"): 1}
+    told = condition(figures(clients=asking, drops=drops), NOW)
     assert told["clients"] == [
         {
             "name": "strict",
@@ -98,9 +101,21 @@ def test_the_condition_tells_what_clients_are_used_to() -> None:
         },
     ]
     assert told["drops"] == [
-        {"client": "lax", "cause": "overload", "count": 1},
-        {"client": None, "cause": "unknown-client", "count": 4},
+        {"client": "lax", "cause": "overload", "count": 1, "port": "accounting"},
+        {"client": None, "cause": "unknown-client", "count": 4, "port": "authentication"},
     ]
+
+
+def test_the_condition_tells_what_accounting_was_acknowledged() -> None:
+    reporting = Reporting([("127.0.0.1", 1813)], 5, {("vpn", "stop"): 2, ("vpn", "start"): 3})
+    assert condition(figures(accounting=reporting), NOW)["accounting"] == {
+        "listeners": [{"address": "127.0.0.1", "port": 1813}],
+        "in_progress": 5,
+        "acknowledged": [
+            {"client": "vpn", "status": "start", "count": 3},
+            {"client": "vpn", "status": "stop", "count": 2},
+        ],
+    }
 
 
 def test_the_condition_tells_how_the_last_reload_ended() -> None:

@@ -61,3 +61,12 @@ def test_the_drops_of_one_client_do_not_hide_those_of_another() -> None:
     for client in ("vpn", "wifi", "vpn"):
         drops.drop(Drop.WRONG_MESSAGE_AUTHENTICATOR, client, b"\x01\x01", "192.0.2.1")
     assert [line["client"] for line in watch.lines] == ["vpn", "wifi"]
+
+
+def test_by_which_a_request_can_be_followed_is_in_its_line() -> None:
+    watch = Watch()
+    drops = Drops(watch.log, lambda: watch.now)
+    for number in range(3):
+        drops.drop(Silence.LATE, "vpn", b"\x01\x07", "192.0.2.1", traits={"id": f"{number}"})
+    (line,) = watch.lines
+    assert (line["why"], line["id"]) == ("waited-too-long", "0")

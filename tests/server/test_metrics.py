@@ -63,9 +63,10 @@ def figures(tmp_path: Path) -> Figures:
     certificates = (("portal", authority.issue("portal").certificate), ("portal", tmp_path / "none.pem"))
     load = Load(
         requests=Counter({("vpn", "access-request", True): 5, ("vpn", "access-request", False): 2}),
-        repeats=Counter({"vpn": 3}),
-        drops=Counter({("unknown-client", ""): 9, ("overload", "vpn"): 1}),
-        in_progress=4, waiting=1, held=2, threads=16, backlog=1024,
+        repeats={("vpn", "authentication"): 3, ("vpn", "accounting"): 1},
+        drops={("unknown-client", "", "authentication"): 9, ("overload", "vpn", "accounting"): 1},
+        acknowledged={("vpn", "start"): 8, ("vpn", "status-server"): 2},
+        in_progress=4, accounting_in_progress=6, waiting=1, held=2, threads=16, backlog=1024,
     )  # fmt: skip
     lost = {"stderr": 0, "syslog": 6}
     files = Files(certificates, tmp_path / "master.key")
@@ -118,8 +119,13 @@ def test_what_the_parts_tell_is_there(figures: Figures, tmp_path: Path) -> None:
     found = values(figures)
     of = 'radius2fa_requests_total{client="vpn",code="access-request",message_authenticator="%s"}'
     assert (found[of % "present"], found[of % "absent"]) == (5, 2)
-    assert found['radius2fa_repeats_total{client="vpn"}'] == 3
-    assert found['radius2fa_drops_total{cause="unknown-client",client=""}'] == 9
+    assert found['radius2fa_repeats_total{client="vpn",port="authentication"}'] == 3
+    assert found['radius2fa_repeats_total{client="vpn",port="accounting"}'] == 1
+    assert found['radius2fa_drops_total{cause="unknown-client",client="",port="authentication"}'] == 9
+    assert found['radius2fa_drops_total{cause="overload",client="vpn",port="accounting"}'] == 1
+    assert found['radius2fa_accounting_acknowledged_total{client="vpn",status="start"}'] == 8
+    assert found['radius2fa_accounting_acknowledged_total{client="vpn",status="status-server"}'] == 2
+    assert found["radius2fa_accounting_in_progress"] == 6
     assert found['radius2fa_directory_server_up{directory="main",url="ldap://one"}'] == 1
     assert found['radius2fa_directory_server_up{directory="main",url="ldap://two"}'] == 0
     assert found['radius2fa_directory_lookups_total{directory="main",memory="hit"}'] == 7

@@ -3,6 +3,7 @@
 import io
 import json
 import queue
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
@@ -76,6 +77,37 @@ class Wire:
         return True
 
 
+def an_in_force(directory: FakeDirectory, ledger: FakeLedger, health: Health, send_class: bool = False) -> InForce:  # noqa: FBT001, FBT002 - as the key
+    """Return what ports go by: two clients, and two policies."""
+    staff = Dictionary.load(shipped("dictionaries")).encode("Filter-Id", "staff")
+    return InForce(
+        clients=Clients(
+            [
+                Client("vpn", (ip_network("192.0.2.0/24"),), SECRET),
+                Client("wiki", (ip_network("198.51.100.1/32"),), SECRET),
+            ]
+        ),
+        rules={name: ClientRules(name, CodeMode.EITHER) for name in ("vpn", "wiki")},
+        house=House(
+            ForAnyClient(directory),
+            ledger,
+            lambda size: bytes(range(size)),
+            Windows(),
+            LockoutRules(),
+            place_rules(LockoutRules(), address=20, client=200),
+            Rules.of(
+                [
+                    Rule("home", networks=(ip_network("203.0.113.0/24"),), second_factor=SecondFactor.OFF),
+                    Rule("staff", reply=lambda _: (staff,)),
+                ]
+            ),
+        ),
+        answers=Answers({"vpn": Texts("Code, please:", "No."), "wiki": Texts("Kod:", "Nie.")}, send_class),
+        patience=Patience(4.0, 1.0, 0.25),
+        health=health,
+    )
+
+
 class Desk:
     """An access port, and hands that send datagrams to it."""
 
@@ -90,37 +122,11 @@ class Desk:
         alice = self.directory.add("alice", b"secret")
         self.ledger.add(Token("alices", Kind.TOTP, KEY), alice)
         self.clock = self.reactor.seconds
-        staff = Dictionary.load(shipped("dictionaries")).encode("Filter-Id", "staff")
         self.workers = Workers(
             1, backlog=backlog, client_backlog=backlog, clock=self.clock, deliver=self.reactor.callFromThread
         )
         self.workers.start()
-        self.in_force = InForce(
-            clients=Clients(
-                [
-                    Client("vpn", (ip_network("192.0.2.0/24"),), SECRET),
-                    Client("wiki", (ip_network("198.51.100.1/32"),), SECRET),
-                ]
-            ),
-            rules={name: ClientRules(name, CodeMode.EITHER) for name in ("vpn", "wiki")},
-            house=House(
-                ForAnyClient(self.directory),
-                self.ledger,
-                lambda size: bytes(range(size)),
-                Windows(),
-                LockoutRules(),
-                place_rules(LockoutRules(), address=20, client=200),
-                Rules.of(
-                    [
-                        Rule("home", networks=(ip_network("203.0.113.0/24"),), second_factor=SecondFactor.OFF),
-                        Rule("staff", reply=lambda _: (staff,)),
-                    ]
-                ),
-            ),
-            answers=Answers({"vpn": Texts("Code, please:", "No."), "wiki": Texts("Kod:", "Nie.")}, send_class),
-            patience=Patience(4.0, 1.0, 0.25),
-            health=Health((self.probe,), self.clock),
-        )
+        self.in_force = an_in_force(self.directory, self.ledger, Health((self.probe,), self.clock), send_class)
         self.port = AccessPort(
             self.in_force,
             workers=self.workers,
@@ -329,6 +335,7 @@ def test_what_is_above_the_backlog_is_dropped_and_may_be_asked_again() -> None:
     desk.send(first.octets)
     desk.send(second.octets)
     assert desk.drops == {("overload", "vpn"): 1}
+    assert re.fullmatch("[0-9a-f]{16}", desk.lines[0]["id"])
     desk.work()
     desk.login(second)
     check_reply(desk.wire.sent[1][0], second)
@@ -342,6 +349,7 @@ def test_a_breakdown_is_silence_and_the_repetition_is_worked_on_anew(desk: Desk)
     assert desk.wire.sent == []
     assert desk.drops == {("backend-unavailable", "vpn"): 1}
     assert desk.lines[0]["detail"] == "directory: it is down"
+    assert re.fullmatch("[0-9a-f]{16}", desk.lines[0]["id"])
     desk.directory.down = False
     desk.login(asked)
     assert check_reply(desk.wire.sent[0][0], asked).code == ACCEPT
@@ -369,6 +377,7 @@ def test_a_bug_on_the_way_back_is_silence_too(desk: Desk) -> None:
     desk.port._observers = [observe]
     desk.login(access_request(b"alice", GOOD))
     assert desk.drops == {("internal-error", "vpn"): 1}
+    assert desk.lines[0]["id"] == desk.ledger.records[0].id, "it is in the journal under this id"
     assert "canary" not in desk.stream.getvalue()
 
 

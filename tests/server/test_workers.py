@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from radius2fa.server.workers import GivenUp, Job, Workers
+from radius2fa.server.workers import GivenUp, Job, Rank, Workers
 
 LIMIT = 5.0  # seconds that a test waits before it fails
 
@@ -27,8 +27,10 @@ class Desk:
             call, args = self.calls.get(timeout=LIMIT)
             call(*args)
 
-    def job(self, work: Callable[[], Any], *, client: str = "vpn", urgent: bool = False, expires: float = 200.0) -> Job:
-        return Job(client, urgent, expires, work, self.results.append, self.results.append)
+    def job(
+        self, work: Callable[[], Any], *, client: str = "vpn", rank: Rank = Rank.ORDINARY, expires: float = 200.0
+    ) -> Job:
+        return Job(client, rank, expires, work, self.results.append, self.results.append)
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def test_one_call_serves_all_that_has_ended(desk: Desk, single: Workers) -> None
 
 def test_a_bug_in_the_reactor_thread_costs_one_result_and_none_behind_it(desk: Desk, single: Workers) -> None:
     go = held(desk, single)
-    single.submit(Job("vpn", urgent=False, expires=200.0, work=int, done=lambda _: 1 / 0, failed=desk.results.append))
+    single.submit(Job("vpn", Rank.ORDINARY, expires=200.0, work=int, done=lambda _: 1 / 0, failed=desk.results.append))
     behind = threading.Event()
     single.submit(desk.job(lambda: "behind"))
     single.submit(desk.job(behind.set, client="other"))
@@ -105,13 +107,14 @@ def test_a_bug_in_the_reactor_thread_costs_one_result_and_none_behind_it(desk: D
     assert desk.results == ["held", "behind", None]
 
 
-def test_what_carries_a_state_goes_first(desk: Desk, single: Workers) -> None:
+def test_jobs_go_by_their_rank(desk: Desk, single: Workers) -> None:
     go = held(desk, single)
+    single.submit(desk.job(lambda: "accounting", rank=Rank.LAST))
     single.submit(desk.job(lambda: "first leg"))
-    single.submit(desk.job(lambda: "second leg", urgent=True))
+    single.submit(desk.job(lambda: "second leg", rank=Rank.URGENT))
     go.set()
-    desk.finish(3)
-    assert desk.results == ["held", "second leg", "first leg"]
+    desk.finish(4)
+    assert desk.results == ["held", "second leg", "first leg", "accounting"]
 
 
 def test_what_waited_longer_than_its_client_is_given_up_unworked(desk: Desk, single: Workers) -> None:
@@ -138,11 +141,26 @@ def test_one_client_cannot_fill_the_backlog(desk: Desk, single: Workers) -> None
     desk.finish(1)
 
 
+def test_the_last_rank_keeps_out_no_other_and_no_other_keeps_it_out(desk: Desk, single: Workers) -> None:
+    go = held(desk, single)  # of an ordinary job
+    behind = [single.submit(desk.job(int, rank=Rank.LAST)) for _ in range(4)]
+    assert behind == [True, True, True, False]  # three of this client
+    assert [single.submit(desk.job(int, client=each, rank=Rank.LAST)) for each in ("wifi", "wiki")] == [True, False]
+    before = [single.submit(desk.job(int, rank=rank)) for rank in (Rank.URGENT, Rank.ORDINARY, Rank.URGENT)]
+    assert before == [True, True, False]
+    assert (single.busy, single.busy_last, single.waiting) == (7, 4, 6)
+    go.set()
+    desk.finish(7)
+    assert (single.busy, single.busy_last, single.waiting) == (0, 0, 0)
+    assert single.submit(desk.job(int, rank=Rank.LAST)) is True
+    desk.finish(1)
+
+
 def test_many_threads_take_each_job_once(desk: Desk) -> None:
     workers = Workers(16, backlog=5000, client_backlog=5000, clock=lambda: 0.0, deliver=desk.deliver)
     workers.start()
     for number in range(2000):
-        workers.submit(desk.job(lambda number=number: number, urgent=number % 3 == 0))  # type: ignore[misc]
+        workers.submit(desk.job(lambda number=number: number, rank=Rank(number % 3)))  # type: ignore[misc]
     desk.finish(2000)
     workers.stop()
     assert sorted(desk.results) == list(range(2000))
