@@ -1,6 +1,5 @@
 """Owns `radius2fa key`: which master keys there are, and their change while servers go on."""
 
-import math
 import os
 import time
 from contextlib import closing
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radius2fa.cli.opening import MISCONFIGURED, NO, USAGE, fail, open_settings, open_store
-from radius2fa.cli.showing import Json, local_time, print_json, print_table
+from radius2fa.cli.showing import Json, print_json, print_table
 from radius2fa.printable import printable
 
 if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
@@ -18,6 +17,7 @@ if TYPE_CHECKING:  # imported where they are needed: each of them is heavy
     from radius2fa.store.engine import Store
     from radius2fa.store.rotation import Use
 
+_TAKEN_BY = "reload every server and restart every portal"
 SHOWN = 20  # of those whose codes need an old key, so many are named
 
 app = typer.Typer(no_args_is_help=True, help="The master keys.")
@@ -48,7 +48,7 @@ def rotate(
     ] = False,
     finish: Annotated[bool, typer.Option("--finish", help="The third: take old keys out that nothing needs.")] = False,
 ) -> None:
-    """Change the master key in three steps, while servers go on. Restart every server after each step.
+    """Change the master key in three steps, while servers go on. Each step says what to do before the next.
 
     Without an option: put a new key into the key file, which only waits there.
     """
@@ -75,7 +75,7 @@ def _begin(settings: "Settings", file: Path, text: str) -> None:
     from radius2fa.store.seal import new_key_text  # noqa: PLC0415 - heavy
 
     if waits(text):
-        fail(NO, f"a new key waits in {file} already; next: restart every server, radius2fa key rotate --continue")
+        fail(NO, f"a new key waits in {file} already; {_TAKEN_BY}, then: radius2fa key rotate --continue")
     rewrite(file, with_next(text, new_key_text(os.urandom)))
     with closing(open_store(settings)) as store:
         store.note(Deed.KEY_ADDED, time.time(), f"key {store.rotation.uses()[1].key}, which waits")
@@ -87,7 +87,7 @@ def _continue(settings: "Settings", file: Path, text: str) -> None:
     from radius2fa.store.keyfile import promoted, rewrite, waits  # noqa: PLC0415 - heavy
 
     if waits(text):
-        _require_restart(settings, file)
+        _require_known(settings, file)
         rewrite(file, promoted(text))
     with closing(open_store(settings)) as store:
         _reseal(store)
@@ -101,9 +101,9 @@ def _finish(settings: "Settings", file: Path, text: str) -> None:
 
     if waits(text):
         fail(NO, f"a new key waits in {file}; next: radius2fa key rotate --continue")
-    _require_restart(settings, file)
+    _require_known(settings, file)
     with closing(open_store(settings)) as store:
-        _reseal(store)  # what servers sealed with the old key until they were restarted
+        _reseal(store)  # what servers sealed with the old key until they took the new one
         _first, *old = store.rotation.uses()
         over = [use.key for use in old if not (use.tokens or use.codes)]
         if over:
@@ -144,23 +144,24 @@ def _reseal(store: "Store") -> None:
         typer.secho(said, err=True, fg="red")
 
 
-def _require_restart(settings: "Settings", file: Path) -> None:
-    """Return unless the server here is known to run since before the key file was last changed."""
+def _require_known(settings: "Settings", file: Path) -> None:
+    """Return unless the server here is known to go by other keys than the file has now."""
     from radius2fa.cli.running import NoAnswer, ask  # noqa: PLC0415 - heavy
+    from radius2fa.store.seal import KeyRing  # noqa: PLC0415 - as above
 
     server = ask(settings.server.status_socket)
     if isinstance(server, NoAnswer):
         return
-    started, changed = server.answer.started.timestamp(), file.stat().st_mtime
-    if started < math.floor(changed):
+    known, there = server.answer.master_keys, KeyRing.read(file).names
+    if known != there:
         fail(
             NO,
-            f"the server runs since {local_time(started)}, and {file} was changed at {local_time(changed)}: restart "
-            "every server first, the portal too",
+            f"the server here goes by the keys {', '.join(known)}, and {file} has {', '.join(there)}: "
+            f"first {_TAKEN_BY}, on every node",
         )
 
 
 def _next(done: str, then: str) -> None:
     typer.echo(done)
-    typer.echo("Next: copy the file to every other node, restart every server and portal, then run:")
+    typer.echo(f"Next: copy the file to every other node, there and here {_TAKEN_BY}, then run:")
     typer.echo(f"  {then}")
