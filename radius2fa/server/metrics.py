@@ -44,9 +44,9 @@ def new_figures() -> Figures:
     disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which tells little
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    return Figures(
-        LoginFigures(registry), lambda sources: registry.register(Gauges(sources)), lambda: generate_latest(registry)
-    )
+    logins = LoginFigures()
+    registry.register(logins)
+    return Figures(logins, lambda sources: registry.register(Gauges(sources)), lambda: generate_latest(registry))
 
 
 def open_metrics(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from twisted.internet import selectreactor
 
 from radius2fa.config.model import Listen, Log
@@ -22,7 +23,7 @@ from radius2fa.login.reason import Reason
 from radius2fa.login.stages import Stages
 from radius2fa.radius.packet import Drop
 from radius2fa.server.drops import Silence
-from radius2fa.server.figures import CLASSES
+from radius2fa.server.figures import BUCKETS, CLASSES
 from radius2fa.server.listener import ListenFailed
 from radius2fa.server.load import Load
 from radius2fa.server.login import Login
@@ -103,6 +104,18 @@ def test_logins_are_counted_by_client_outcome_class_and_factor(figures: Figures)
     assert found['radius2fa_login_seconds_sum{outcome="accept"}'] == pytest.approx(0.008)
     assert found['radius2fa_login_stage_seconds_sum{stage="queue"}'] == pytest.approx(0.006)
     assert found['radius2fa_login_stage_seconds_count{stage="bind"}'] == 0
+
+
+def test_durations_are_told_as_the_library_s_own_histograms_tell_them(figures: Figures) -> None:
+    """On every bound, beside it, below the first and beyond the last."""
+    registry = CollectorRegistry()
+    oracle = Histogram("radius2fa_login_seconds", "As ours.", ("outcome",), registry=registry, buckets=BUCKETS)
+    for milliseconds in (0.0, 9999.0, *(1000 * bound + more for bound in BUCKETS for more in (-0.1, 0.0, 0.1))):
+        figures.count(login(milliseconds=milliseconds))
+        oracle.labels("accept").observe(milliseconds / 1000)
+    ours = [each for each in lines(figures) if each.startswith("radius2fa_login_seconds_") and "accept" in each]
+    theirs = [each for each in generate_latest(registry).decode().splitlines() if "_created" not in each]
+    assert sorted(ours) == sorted(each for each in theirs if each[0] != "#")
 
 
 def test_names_of_users_make_no_series(figures: Figures) -> None:
