@@ -111,8 +111,10 @@ def unbound(subject: str, wrong: OSError, find_holder: Callable[[], str], purpos
 
 
 def _taken(subject: str, program: str, purpose: Purpose) -> Check:
-    if any(word.rpartition("/")[2] == "radius2fa" for word in program.split()):
+    if _is_ours(program):
         return Check(subject, Verdict.OK, f"in use by {program}")
+    if program.endswith("(process 1)"):
+        return Check(subject, Verdict.WARNING, f"held by {program}", "Is it radius2fa.socket that holds it?")
     if program:
         remedy = f"Stop it, or choose another port in {purpose.key}."
         return Check(subject, Verdict.FAULT, f"taken by {program}", remedy)
@@ -120,17 +122,25 @@ def _taken(subject: str, program: str, purpose: Purpose) -> Check:
 
 
 def holder(port: int, proc: Path = Path("/proc"), tables: tuple[str, str] = RADIUS.tables) -> str:
-    """Return the command line and process id of who has the port, "" if that cannot be told."""
+    """Return the command line and process id of who has the port, "" if that cannot be told.
+
+    Of several it is our server: systemd has a port too that it has passed on.
+    """
     links = {f"socket:[{inode}]" for inode in _inodes(port, proc, tables)}
+    found = []
     for descriptor in proc.glob("[0-9]*/fd/*") if links else ():
         try:
             if str(descriptor.readlink()) in links:
                 words = (descriptor.parents[1] / "cmdline").read_bytes().split(b"\0")
                 shown = b" ".join(words[:3]).decode(errors="replace").strip()
-                return f"{shown} (process {descriptor.parents[1].name})"
+                found.append(f"{shown} (process {descriptor.parents[1].name})")
         except OSError:
             continue  # another user's process, or one that has just ended
-    return ""
+    return next(filter(_is_ours, found), next(iter(found), ""))
+
+
+def _is_ours(program: str) -> bool:
+    return any(word.rpartition("/")[2] == "radius2fa" for word in program.split())
 
 
 def _inodes(port: int, proc: Path, tables: tuple[str, str]) -> Iterator[str]:

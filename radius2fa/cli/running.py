@@ -230,7 +230,7 @@ def _lines(answer: _Answer) -> Iterator[str]:
         at_work = min(work.busy - work.waiting, work.threads)
         yield (
             f"Threads at work {at_work} of {work.threads}, requests waiting {work.waiting} (at most {work.backlog} "
-            f"in all), answers that wait for their hour {work.held}"
+            f"under way at each port), answers that wait for their hour {work.held}"
         )
     if not (reload := answer.reload):
         return

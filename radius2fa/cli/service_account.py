@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # imported where they are needed: they are heavy
     from radius2fa.config.model import Section, Settings
 
 SERVICE_USER = "radius2fa"
+_CREDENTIAL = Path("/run/credentials/radius2fa.service/master.key")  # for the service that runs
 _MADE = frozenset({"status_socket", "file"})  # keys of what the services make themselves
 Refusal = tuple[str, str]  # where, and what is wrong
 
@@ -35,10 +36,12 @@ def closed_to(account: pwd.struct_passwd, config: Path, settings: "Settings") ->
 
 
 def _as(account: pwd.struct_passwd, config: Path, settings: "Settings") -> list[Refusal]:
-    """Have a child look that has become the user: the kernel alone knows what all modes, lists and mounts come to."""
+    """Have a child look that has become the user: the kernel alone knows what all modes and lists come to."""
     from radius2fa.config.load import read  # noqa: PLC0415 - heavy; not in the child, which may be shut out from it
 
-    files, database = list(dict.fromkeys(_named(settings))), _database(settings)
+    credentials = {settings.store.key_file} if _CREDENTIAL.exists() else set[Path]()  # systemd reads it as root
+    files = [path for path in dict.fromkeys(_named(settings)) if path not in credentials]
+    database = _database(settings)
 
     def look() -> Iterator[Refusal]:
         for fault in read(config).faults:  # there were none for root: it is the file, or one with a secret
@@ -99,5 +102,5 @@ def _unreadable(files: Iterable[Path]) -> Iterator[Refusal]:
 def _unwritable(database: Path) -> Iterator[Refusal]:
     """Yield the database, or its folder, in which SQLite makes its log."""
     for path, needed in ((database.parent, os.R_OK | os.W_OK | os.X_OK), (database, os.R_OK | os.W_OK)):
-        if not os.access(path, needed):
+        if path.exists() and not os.access(path, needed):  # that it is not there, others tell
             yield str(path), "cannot be written"

@@ -10,9 +10,10 @@ from radius2fa.config.model import Settings
 from radius2fa.config.portals import missing
 from radius2fa.server.logs import OpenLog
 from radius2fa.server.setup import censored
-from radius2fa.store.seal import KeyRing
+from radius2fa.store.seal import BadKeyFile, KeyRing
 from radius2fa.traced import traced
 
+_KEYS = "(master keys)"  # what is in the file
 _TAKEN = frozenset({"log.level", "log.format"})
 # What the portal does not go by: whole sections, and all but these keys of the server's.
 _SECTIONS = frozenset({"metrics", "text"})
@@ -45,16 +46,20 @@ class Rereading:
         try:
             read = load(self._path, self._environment)
             faults: tuple[str, ...] = tuple(map(str, located(self._path, missing(read.portal))))
+            keys = KeyRing.read(read.store.key_file)
             changed = differences(censored(self._settings, self._keys), censored(read, self._keys))
         except ConfigError as wrong:
             faults = tuple(map(str, wrong.faults))
+        except BadKeyFile as wrong:
+            faults = (str(wrong),)
         except Exception as bug:  # noqa: BLE001 - whatever it is, what is in force stays in force
             faults = (traced(bug),)
         if faults:
             for fault in faults:
                 self._journal.log.error("not reloaded", why=fault, remedy="What was in force before stays so.")
             return "Reload refused, the earlier configuration stays in force: see the log"
-        return self._take(read, tuple(each.key for each in changed if _concerns(each.key)))
+        others = () if keys.names == self._keys.names else (_KEYS,)
+        return self._take(read, (*(each.key for each in changed if _concerns(each.key)), *others))
 
     def _take(self, read: Settings, changed: tuple[str, ...]) -> str:
         taken = [key for key in changed if key in _TAKEN]

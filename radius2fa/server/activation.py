@@ -25,7 +25,7 @@ def inherited(environment: Mapping[str, str], pid: int, first: int = _FIRST) -> 
     found: Inherited = {}
     try:
         for descriptor in range(first, first + int(passed)):
-            taken = _taken(descriptor)
+            taken = _taken(descriptor, found)
             found[taken.getsockname()[:2]] = taken
     except ListenFailed:
         for taken in found.values():
@@ -34,7 +34,7 @@ def inherited(environment: Mapping[str, str], pid: int, first: int = _FIRST) -> 
     return found
 
 
-def _taken(descriptor: int) -> socket.socket:
+def _taken(descriptor: int, before: Inherited) -> socket.socket:
     try:
         taken = socket.socket(fileno=descriptor)
     except OSError as fault:
@@ -44,6 +44,9 @@ def _taken(descriptor: int) -> socket.socket:
     if taken.family not in {socket.AF_INET, socket.AF_INET6} or taken.type != socket.SOCK_DGRAM or two_families:
         taken.close()
         raise ListenFailed(f"{_named(descriptor)} is no UDP socket of IPv4 or IPv6 alone. {_REMEDY}")
+    if taken.getsockname()[:2] in before:
+        taken.close()
+        raise ListenFailed(f"{_named(descriptor)} has the address of an earlier one. Write it once in its unit.")
     return taken
 
 

@@ -173,6 +173,8 @@ def _prepare(opened: socket.socket, host: str) -> None:
 
 
 def _enlarge(opened: socket.socket) -> None:
+    if opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= _RECEIVE_BUFFER:
+        return  # by somebody with the privilege that we have not
     try:
         opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
     except PermissionError:

@@ -80,7 +80,8 @@ class Reload:
     def _read(self) -> _Ready:
         settings = load(self._path, self._environment)
         keys = KeyRing.read(settings.store.key_file)
-        return _Ready(self._service.prepare(settings, keys), self._differences(settings))
+        found = self._differences(settings)  # first of all: what is prepared has to be taken
+        return _Ready(self._service.prepare(settings, keys), found)
 
     def _differences(self, settings: Settings) -> tuple[Difference, ...]:
         running = self._service.setup

@@ -158,7 +158,7 @@ class Service:
             },
             drops=self._dropped(),
             acknowledged=dict(self.accounting.acknowledged),
-            in_progress=self.workers.busy - self.workers.busy_last,
+            in_progress=self.workers.busy_before_last,
             accounting_in_progress=self.workers.busy_last,
             waiting=self.workers.waiting,
             held=port.held,
@@ -177,8 +177,8 @@ class Service:
             ListenFailed: an address cannot be bound; none is then.
 
         """
-        first = self._ready(self.setup)
         self._part_with_unused()
+        first = self._ready(self.setup)
         self.workers.start()
         self._listeners.read(first.listeners)
         self._accounting_listeners.read(first.accounting_listeners)
@@ -249,12 +249,16 @@ class Service:
         return done
 
     def _part_with_unused(self) -> None:
-        """Close the sockets that were given for addresses which the configuration does not have."""
-        for (host, port), given in self._given.items():
+        """Tell of the sockets that were given for addresses which the configuration does not have, and close them.
+
+        Before any is bound: systemd holds them too, so one may be in the way.
+        """
+        server = self.setup.settings.server
+        wanted = {(listen.host, listen.port) for listen in (*server.listen, *server.accounting_listen)}
+        for host, port in self._given.keys() - wanted:
             remedy = "Let the socket's unit and `listen` say the same."
             self._log.warning("socket not used", listen=f"{host} port {port}", remedy=remedy)
-            given.close()
-        self._given.clear()
+            self._given.pop((host, port)).close()
 
     def _observe(self, directories: Iterable[Opened]) -> None:
         for each in directories:

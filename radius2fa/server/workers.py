@@ -93,7 +93,12 @@ class Workers:
     @property
     def busy(self) -> int:
         """Jobs that wait or are worked at."""
-        return self._backlogs[Rank.ORDINARY].jobs + self.busy_last
+        return self.busy_before_last + self.busy_last
+
+    @property
+    def busy_before_last(self) -> int:
+        """Those of them that are of any other rank than the last."""
+        return self._backlogs[Rank.ORDINARY].jobs
 
     @property
     def busy_last(self) -> int:

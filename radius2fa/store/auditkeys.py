@@ -14,7 +14,7 @@ from sqlalchemy import Connection, LargeBinary, Row, bindparam, func, or_, selec
 from sqlalchemy.dialects import postgresql, sqlite
 
 from radius2fa.store.database import Database
-from radius2fa.store.links import anchor_holds, chain_of, head_holds, seal_anchor, seal_head
+from radius2fa.store.links import Book, anchor_holds, chain_of, head_holds, seal_anchor, seal_head
 from radius2fa.store.schema import audit_key, chain
 from radius2fa.store.seal import KeyRing, Random, SealBroken
 
@@ -30,7 +30,10 @@ _PUT = {"sqlite": _putting(sqlite.insert(audit_key)), "postgresql": _putting(pos
 _KEY = bindparam("key", type_=LargeBinary)
 _ENDS = (
     select(chain.c.number)
-    .where(or_(*(func.substr(seal, 2, 4, type_=LargeBinary) != _KEY for seal in (chain.c.seal, chain.c.anchor_seal))))
+    .where(
+        chain.c.book.in_([*Book]),  # one of another table is none of ours, as `verify` tells
+        or_(*(func.substr(seal, 2, 4, type_=LargeBinary) != _KEY for seal in (chain.c.seal, chain.c.anchor_seal))),
+    )
     .order_by(chain.c.number)
 )
 _CHAIN = select(chain).where(chain.c.number == bindparam("which")).with_for_update()

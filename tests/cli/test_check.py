@@ -218,6 +218,17 @@ def test_the_holder_of_a_port_is_found_by_its_socket(tmp_path: Path) -> None:
     assert holder(1813, proc) == ""
 
 
+def test_of_several_who_have_a_port_it_is_our_server(tmp_path: Path) -> None:
+    """Where systemd holds it, it has it too, and comes first."""
+    proc = proc_with(tmp_path, 4711, b"/opt/radius2fa/bin/python\0/opt/radius2fa/bin/radius2fa\0serve\0")
+    (proc / "1" / "fd").mkdir(parents=True)
+    (proc / "1" / "fd" / "3").symlink_to("socket:[4711]")
+    (proc / "1" / "cmdline").write_bytes(b"/sbin/init\0")
+    assert holder(1812, proc) == "/opt/radius2fa/bin/python /opt/radius2fa/bin/radius2fa serve (process 812)"
+    (proc / "812" / "fd" / "3").unlink()
+    assert holder(1812, proc) == "/sbin/init (process 1)"
+
+
 def test_the_holder_of_a_port_may_be_hidden(tmp_path: Path) -> None:
     assert holder(1812, proc_with(tmp_path, 4712, b"")) == ""
 
@@ -227,6 +238,7 @@ def test_the_holder_of_a_port_may_be_hidden(tmp_path: Path) -> None:
     [
         ("/usr/sbin/freeradius -f (process 812)", Verdict.FAULT, "taken by /usr/sbin/freeradius -f (process 812)"),
         ("/usr/bin/radius2fa serve (process 9)", Verdict.OK, "in use by /usr/bin/radius2fa serve (process 9)"),
+        ("/sbin/init (process 1)", Verdict.WARNING, "held by /sbin/init (process 1)"),
         ("", Verdict.WARNING, "taken"),
     ],
 )

@@ -280,7 +280,10 @@ def test_what_the_server_is_doing_is_shown(desk: Helpdesk) -> None:
     assert lines[1:4] == [
         "Listening on 0.0.0.0 port 1812, :: port 1812",
         "Accounting on 0.0.0.0 port 1813, reports in progress 4",
-        "Threads at work 16 of 16, requests waiting 5 (at most 1024 in all), answers that wait for their hour 3",
+        (
+            "Threads at work 16 of 16, requests waiting 5 (at most 1024 under way at each port), "
+            "answers that wait for their hour 3"
+        ),
     ]
     assert line_with(shown, "asa", "2026-01-01 13:02:00 NZDT", "12", "0", "always")
     assert line_with(shown, "old", "2026-01-01 13:03:00 NZDT", "0", "7", "never")

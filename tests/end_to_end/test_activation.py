@@ -70,6 +70,25 @@ def test_a_socket_that_no_address_of_the_configuration_has_is_told_of_and_closed
         house.store.close()
 
 
+def test_a_socket_that_is_in_the_way_of_an_address_is_told_of_before_that_fails(
+    folder: Path, slapd: Slapd, ready: Ready
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+        port.bind(("0.0.0.0", 0))
+        number = port.getsockname()[1]
+        house = House(folder, slapd, ready, clients=[CLIENT], server={"listen": [f"127.0.0.1:{number}"]})
+        house.store.close()
+        done = subprocess.run(
+            [*passing(port), EXECUTABLE, "--config", str(house.program.config), "serve"],
+            pass_fds=[port.fileno()], capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 69
+    told, failed = done.stderr.splitlines()
+    assert '"event": "socket not used"' in told
+    assert f'"listen": "0.0.0.0 port {number}"' in told
+    assert failed == f"radius2fa: server.listen: 127.0.0.1:{number}: Address already in use"
+
+
 def test_a_port_of_another_kind_is_refused_with_what_to_do(folder: Path, slapd: Slapd, ready: Ready) -> None:
     house = House(folder, slapd, ready, clients=[CLIENT])
     house.store.close()

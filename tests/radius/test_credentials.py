@@ -276,5 +276,5 @@ def test_credentials_hide_password_and_state() -> None:
 
 def test_a_name_of_254_octets_does_not_fit_an_attribute() -> None:
     """So the limit of 253 octets is the wire's own."""
-    with pytest.raises(Exception, match="ubyte format|requires 0 <= number <= 255"):
+    with pytest.raises(Exception, match=r"ubyte format|requires 0 <= number <= 255"):
         request(1, ((1, b"x" * 254),))

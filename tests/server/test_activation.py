@@ -110,3 +110,15 @@ def test_what_is_no_socket_is_refused(opened: ExitStack) -> None:
     with pytest.raises(ListenFailed, match=f"^descriptor {FIRST + 1}, which systemd passed, is no socket: Bad file"):
         inherited(environment, PID, FIRST)
     assert not is_open(FIRST)
+
+
+def test_two_for_one_address_are_refused(opened: ExitStack) -> None:
+    first = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    second = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for each in (first, second):
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    first.bind(("127.0.0.1", 0))
+    second.bind(first.getsockname())
+    with pytest.raises(ListenFailed, match=rf"^descriptor {FIRST + 1}, .* has the address of an earlier one\."):
+        inherited(passed(opened, first, second), PID, FIRST)
+    assert [is_open(FIRST), is_open(FIRST + 1)] == [False, False]

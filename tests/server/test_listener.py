@@ -1,11 +1,12 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from radius2fa.server.listener import Address, Ancillary, Listener, ListenFailed, Source
+from radius2fa.server.listener import _SO_RCVBUFFORCE, Address, Ancillary, Listener, ListenFailed, Source
 
 
 class Readers:
@@ -175,3 +176,13 @@ def test_a_listener_that_is_about_to_go_reads_all_that_has_come_also_beyond_a_ba
     listener.drain()
     assert [octets for octets, _ in inbox.got] == [b"%d" % number for number in range(200)]
     listener.close()
+
+
+def test_a_given_socket_keeps_the_larger_buffer_that_somebody_with_privileges_gave_it(inbox: Inbox) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as given:
+        given.bind(("127.0.0.1", 0))
+        with suppress(PermissionError):
+            given.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 32 << 20)
+        before = given.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        Listener("127.0.0.1", given.getsockname()[1], inbox.receive, inbox.reactor, given)
+        assert given.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= before

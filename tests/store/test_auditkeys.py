@@ -211,3 +211,11 @@ def test_an_end_that_was_tampered_with_is_not_sealed_anew(settings: Settings, sq
     with closing(node(settings, keys=KeyRing.parse(SECOND))) as store:
         fault = the_fault(store)
         assert (fault.finding, fault.writer) == (Finding.HEAD, "one/server/0")
+
+
+def test_a_chain_of_no_book_that_there_is_keeps_no_key_from_being_retired(settings: Settings, sql: Sql) -> None:
+    written(settings, FIRST)
+    sql("UPDATE chain SET book = 'ledger' WHERE number = 3")
+    assert rotated(settings, SECOND + FIRST) == ()
+    with closing(node(settings, keys=KeyRing.parse(SECOND))) as store:
+        assert "it belongs to no chain" in [fault.detail for fault in store.audit.verify().faults]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from radius2fa.server.notify import notify
 from radius2fa.server.reactor import Reactor
+from radius2fa.traced import traced
 
 
 class Reload:
@@ -14,7 +15,7 @@ class Reload:
     def __init__(
         self, read: Callable[[], str], *, reactor: Reactor, environment: Mapping[str, str] = os.environ
     ) -> None:
-        """Call `read` in a thread; it returns what systemd shows, and raises nothing."""
+        """Call `read` in a thread; it returns what systemd shows."""
         self._read = read
         self._reactor = reactor
         self._environment = environment
@@ -32,7 +33,10 @@ class Reload:
         self._reactor.callInThread(self._work)
 
     def _work(self) -> None:
-        status = self._read()
+        try:
+            status = self._read()
+        except Exception as bug:  # noqa: BLE001 - or no later reload would come through
+            status = f"Reload failed: {traced(bug)}"
         self._reactor.callFromThread(self._end, status)
 
     def _end(self, status: str) -> None:

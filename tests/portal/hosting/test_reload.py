@@ -38,3 +38,13 @@ def test_a_crowd_of_signals_is_one_reload_and_one_more_for_what_changed_meanwhil
     assert (loop.work, read) == ([], ["read", "read"])
     reload.ask()
     assert len(loop.work) == 1
+
+
+def test_a_reading_that_fails_by_a_bug_keeps_no_later_one_from_its_turn() -> None:
+    loop, reading = Threads(), iter([lambda: 1 / 0, lambda: "done"])
+    reload = Reload(lambda: str(next(reading)()), reactor=loop, environment={})
+    for _ in range(2):
+        reload.ask()
+        loop.work.pop()()
+    assert loop.work == []
+    assert next(reading, None) is None
