@@ -120,6 +120,23 @@ def test_a_reload_takes_the_level_of_the_log_and_names_what_needs_a_restart(
         assert portal.events("stopped") == []
 
 
+def test_a_reload_names_a_new_master_key_among_what_needs_a_restart_and_refuses_a_broken_file_of_them(
+    kept: Kept, systemd: socket.socket, folder: Path
+) -> None:
+    with kept.portal() as portal:
+        portal.start(NOTIFY_SOCKET=str(folder / "notify"))
+        assert systemd.recv(100) == b"READY=1"
+        portal.run("key", "rotate")
+        assert reloaded(portal, systemd) == "Configuration reloaded; 1 changed key(s) need a restart"
+        (line,) = portal.wait_for(lambda line: line["event"] == "needs a restart")
+        assert line["keys"] == ["(master keys)"]
+        portal.key_file.chmod(0o600)
+        portal.key_file.write_text("no key\n")
+        assert reloaded(portal, systemd).startswith("Reload refused, ")
+        (line,) = portal.wait_for(lambda line: line["event"] == "not reloaded")
+        assert "line 1 is not the base64 of 32 octets" in line["why"]
+
+
 @pytest.mark.parametrize(
     "fault",
     [
