@@ -21,28 +21,38 @@ from radius2fa.store.sqlite import Sqlite
 
 WINDOW = 32  # logins in flight
 AT_ONCE = 5_000  # rows of a transaction
-UNRECORDED = (sys.executable, "-m", "bench.unrecorded")
+WITHOUT = {part: (sys.executable, "-m", "bench.without", part) for part in ("chain", "record")}
 METRICS = '\n[metrics]\nlisten = "127.0.0.1:0"\n'
 
 
 def record(world: World, driver: str, size: Size) -> dict:
-    """Drive two servers by turns: one that counts for Prometheus and writes the record, one that does neither."""
+    """Drive three servers by turns: as it is, with figures; without them, with rows in no chain; and with no rows."""
     with ExitStack() as stack:
         full = stack.enter_context(radius2fa(world, "recorded", world.crowd, driver, more=METRICS))
-        bare = stack.enter_context(radius2fa(world, "unrecorded", world.crowd, driver, program=UNRECORDED))
+        others = {
+            part: stack.enter_context(radius2fa(world, f"without-{part}", world.crowd, driver, program=program))
+            for part, program in WITHOUT.items()
+        }
         turns = Turns(world.crowd)
-        for server in (full, bare):
+        servers = [full, *others.values()]
+        for server in servers:
             drive(server, turns.take(size.people, 15), window=WINDOW)
-        pairs = []
+        found = []
         for number in range(2 * size.rounds):
-            crowd = turns.take(size.logins, 8)
-            order = (full, bare) if number % 2 == 0 else (bare, full)
-            found = {server.pid: drive(server, crowd, window=WINDOW) for server in order}
-            pairs.append((found[full.pid], found[bare.pid]))
+            crowd = turns.take(size.logins, 10)
+            order = servers if number % 2 == 0 else servers[::-1]
+            found.append({server.pid: drive(server, crowd, window=WINDOW) for server in order})
+    return {
+        "refused": sum(each["sent"] - each["accept"] for one in found for each in one.values()),
+        **{part: compared([(one[full.pid], one[server.pid]) for one in found]) for part, server in others.items()},
+    }
+
+
+def compared(pairs: list[tuple[dict, dict]]) -> dict:
+    """Return the ratios of the rates and of the CPU."""
     return {
         "rates": [round(mine["per_second"] / theirs["per_second"], 3) for mine, theirs in pairs],
         "cpus": [round(mine["cpu_us"] / theirs["cpu_us"], 3) for mine, theirs in pairs],
-        "refused": sum(each["sent"] - each["accept"] for pair in pairs for each in pair),
     }
 
 
