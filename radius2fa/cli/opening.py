@@ -1,5 +1,7 @@
 """Owns how a command opens what it works on: the settings, the store, the directory; and how it fails."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -44,11 +46,19 @@ def refuse(faults: "Iterable[Fault]") -> None:
         fail(MISCONFIGURED, f"the configuration has {what}")
 
 
-def hold_reloads() -> None:
-    """Let a SIGHUP wait until the process is ready for it: by default it would be the end of one that begins."""
+@contextmanager
+def reloads_held() -> Iterator[None]:
+    """Let a SIGHUP wait until the process is ready for it: by default it would be the end of one that begins.
+
+    What comes to nothing leaves all as it was.
+    """
     import signal  # noqa: PLC0415 - for two commands only
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def open_settings() -> "Settings":

@@ -5,17 +5,17 @@ from radius2fa.cli.opening import (
     MISCONFIGURED,
     UNAVAILABLE,
     fail,
-    hold_reloads,
     open_directories,
     open_settings,
     open_store,
     refuse,
+    reloads_held,
 )
 
 
+@reloads_held()
 def portal() -> None:
     """Serve the web pages for users and the helpdesk until told to stop: what systemd runs."""
-    hold_reloads()
     settings = open_settings()
     from radius2fa.config.load import located  # noqa: PLC0415 - heavy
     from radius2fa.config.portals import missing  # noqa: PLC0415 - heavy

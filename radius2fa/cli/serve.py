@@ -5,17 +5,17 @@ from radius2fa.cli.opening import (
     MISCONFIGURED,
     UNAVAILABLE,
     fail,
-    hold_reloads,
     open_directory,
     open_settings,
     open_store,
     refuse_replies,
+    reloads_held,
 )
 
 
+@reloads_held()
 def serve() -> None:
     """Answer RADIUS requests until told to stop: what systemd runs."""
-    hold_reloads()
     settings = open_settings()
     from radius2fa.server.listener import ListenFailed  # noqa: PLC0415 - heavy, and of no use with a wrong configuration
     from radius2fa.server.logfile import CannotLog  # noqa: PLC0415 - as above

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import typer
 
 from radius2fa import __version__
 from radius2fa.cli.main import app, config_first
-from tests.cli.files import configured
+from tests.cli.files import command, configured
 
 PROGRAM = Path(sys.executable).with_name("radius2fa")
 
@@ -29,8 +30,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_the_help_names_every_command(arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 0
-    for command in ("demo", "init", "check", "serve", "status", "explain", "unblock", "policy", "token", "user", "db"):
-        assert f"│ {command} " in done.stdout
+    for name in ("demo", "init", "check", "serve", "status", "explain", "unblock", "policy", "token", "user", "db"):
+        assert f"│ {name} " in done.stdout
 
 
 def test_no_paragraph_of_a_help_has_a_line_end_within_which_narrow_terminals_would_show() -> None:
@@ -81,6 +82,13 @@ def test_a_wrong_configuration_is_told_with_all_its_faults_and_exits_with_78(tmp
         f"{config}:15: client[1].code: must be 'appended', 'challenge' or 'either'. Write one of these, in quotes.",
         "radius2fa: the configuration has 2 faults",
     ]
+
+
+@pytest.mark.parametrize("daemon", ["serve", "portal"])
+def test_a_daemon_that_does_not_begin_leaves_signals_as_they_were(tmp_path: Path, daemon: str) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert command(configured(tmp_path, more="faulty = 1\n"), daemon).exit_code == 78
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
 def test_a_wrong_reply_attribute_keeps_the_server_from_starting(tmp_path: Path) -> None:
