@@ -13,7 +13,7 @@ from radius2fa.cli.examine_directory import directories
 from radius2fa.cli.examine_portal import portal
 from radius2fa.cli.verdict import Check, Verdict
 from radius2fa.config.model import Listen, Settings
-from radius2fa.config.rules import ACCOUNTING_PORT, RADIUS_PORT
+from radius2fa.config.rules import ACCOUNTING_PORT, RADIUS_PORT, listen_text
 from radius2fa.config.web import PORTAL_PORT
 from radius2fa.login.ports import Unavailable
 from radius2fa.store.engine import BadUrl, SchemaTooNew, SchemaTooOld, open_store
@@ -81,7 +81,7 @@ PAGES = Purpose(socket.SOCK_STREAM, ("tcp", "tcp6"), "portal listen", "portal.li
 def address(listen: Listen, purpose: Purpose = RADIUS) -> Check:
     """Find out whether the address can be listened on."""
     six = ":" in listen.host
-    subject = f"{purpose.subject} {f'[{listen.host}]' if six else listen.host}:{listen.port}"
+    subject = f"{purpose.subject} {listen_text(listen.host, listen.port)}"
     try:
         with socket.socket(socket.AF_INET6 if six else socket.AF_INET, purpose.kind) as probe:
             if purpose.kind is socket.SOCK_STREAM:  # or connections that have just ended would be in the way

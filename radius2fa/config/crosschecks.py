@@ -22,6 +22,7 @@ from radius2fa.config.model import (
     Store,
     Text,
 )
+from radius2fa.config.rules import listen_text
 
 WEAK_SECRET = 12  # octets; RFC 2865 section 3 asks for 16
 _WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - to be compared with, not to be bound
@@ -136,9 +137,10 @@ def _listeners(server: Server) -> Iterator[Finding]:
     addresses = [(("server", name, place), each) for name, several in named for place, each in enumerate(several)]
     for (earlier, one), (key, other) in combinations(addresses, 2):
         if _overlap(one, other):
+            first, second = (listen_text(each.host, each.port) for each in (one, other))
             yield Finding(
                 key,
-                f"{_shown(other)} overlaps with {_shown(one)} in {written(earlier)}",
+                f"{second} overlaps with {first} in {written(earlier)}",
                 "Take one of the two out, or give it another port: 1812 is that of logins, 1813 that of accounting.",
             )
 
@@ -151,10 +153,6 @@ def _overlap(one: Listen, other: Listen) -> bool:
     if one.port != other.port or not one.port or (":" in one.host) != (":" in other.host):
         return False
     return one.host == other.host or bool({one.host, other.host} & _WILDCARDS)
-
-
-def _shown(listen: Listen) -> str:
-    return f"[{listen.host}]:{listen.port}" if ":" in listen.host else f"{listen.host}:{listen.port}"
 
 
 def _dictionaries(server: Server) -> Iterator[Finding]:

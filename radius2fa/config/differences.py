@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretBytes
 
 from radius2fa.config.model import Listen, Settings
+from radius2fa.config.rules import listen_text
 
 Values = Mapping[str, Any]
 """A configuration fit for JSON: by section, then, where sections have names, by name, then by key."""
@@ -119,7 +120,7 @@ def _plain(path: tuple[str, ...], value: object, digest: Digest) -> Any:  # noqa
         case SecretBytes():
             return {_DIGEST: digest(".".join(path), value.get_secret_value())}
         case Listen(host=host, port=port):
-            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            return listen_text(host, port)
         case dict():
             # An attribute of a reply may be the password of some service.
             each_of = _hidden if path[-1] == "reply" else _plain

@@ -74,6 +74,11 @@ def listen_on(value: object, port: int) -> object:
     return {"host": str(host), "port": int(match["port"] or port)}
 
 
+def listen_text(host: str, port: int) -> str:
+    """Return host and port as they are written in the file."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def address(text: str) -> IPv4Address | IPv6Address | None:
     """Return an address, None for a text that is none."""
     try:

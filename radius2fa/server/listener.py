@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
+from radius2fa.config.rules import listen_text
 from radius2fa.server.reactor import Reactor
 
 # One more octet than RFC 2865 section 3 allows in a packet: a longer datagram is known by its length.
@@ -77,7 +78,7 @@ class Listener:
                 self._socket.bind((host, port))
         except OSError as fault:
             self._socket.close()
-            raise ListenFailed(f"{_shown(host, port)}: {fault.strerror}") from None
+            raise ListenFailed(f"{listen_text(host, port)}: {fault.strerror}") from None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -153,11 +154,7 @@ def _socket(host: str, port: int) -> socket.socket:
     try:
         return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     except OSError as fault:
-        raise ListenFailed(f"{_shown(host, port)}: {fault.strerror}") from None
-
-
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise ListenFailed(f"{listen_text(host, port)}: {fault.strerror}") from None
 
 
 def _prepare(opened: socket.socket, host: str) -> None:

@@ -17,9 +17,9 @@ from radius2fa.config.load import ConfigError, load, located
 from radius2fa.config.model import Log, Settings
 from radius2fa.login.ports import Unavailable
 from radius2fa.server.listener import ListenFailed
-from radius2fa.server.notify import notify
 from radius2fa.server.reactor import Reactor
 from radius2fa.server.reloaded import Reloaded
+from radius2fa.server.reloads import Reloads
 from radius2fa.server.replies import UnusableReplies
 from radius2fa.server.service import Service, Successor
 from radius2fa.server.setup import censored
@@ -33,7 +33,7 @@ class _Ready:
     differences: tuple[Difference, ...]
 
 
-class Reload:
+class Reload(Reloads):
     """Reloads when asked to. All its methods run in the reactor thread, but for the making ready."""
 
     def __init__(
@@ -48,28 +48,15 @@ class Reload:
         now: Callable[[], float] = time.time,
     ) -> None:
         """Read the configuration at the path; `take_log` takes what of `[log]` changes; `now` gives Unix seconds."""
+        super().__init__(reactor, environment)
         self._service = service
         self._path = path
-        self._reactor = reactor
         self._log = log
         self._take_log = take_log
-        self._environment = environment
         self._now = now
-        self._busy = False
-        self._again = False
         self.last: Reloaded | None = None
 
-    def ask(self) -> None:
-        """Reload; while that goes on already, once more afterwards: the file may have changed since it was read."""
-        if self._busy:
-            self._again = True
-            return
-        self._busy = True
-        # The time tells systemd that this is the answer to its request, and not to an earlier one: sd_notify(3).
-        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}", self._environment)
-        self._reactor.callInThread(self._make_ready)
-
-    def _make_ready(self) -> None:
+    def _work(self) -> None:
         try:
             ready = self._read()
         except Exception as fault:  # noqa: BLE001 - whatever it is, what is in force stays in force
@@ -106,13 +93,6 @@ class Reload:
         for fault in faults:
             self._log.error("not reloaded", why=fault, remedy="What was in force before stays so.")
         self._end("Reload refused, the earlier configuration stays in force: see `radius2fa status`")
-
-    def _end(self, status: str) -> None:
-        self._busy = False
-        notify(f"READY=1\nSTATUS={status}", self._environment)
-        if self._again:
-            self._again = False
-            self.ask()
 
 
 def _faults(fault: Exception, path: Path) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import socket
 
 from radius2fa.config.model import Listen
+from radius2fa.config.rules import listen_text
 from radius2fa.server.listener import ListenFailed
 
 _WAITING = 128  # connections that the kernel keeps until they are taken
@@ -16,7 +17,7 @@ def listening(listen: Listen) -> socket.socket:
 
     """
     six = ":" in listen.host
-    where = f"[{listen.host}]:{listen.port}" if six else f"{listen.host}:{listen.port}"
+    where = listen_text(listen.host, listen.port)
     try:
         opened = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     except OSError as fault:
