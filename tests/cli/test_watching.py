@@ -56,7 +56,8 @@ def read_to_the_end(terminal: int, process: subprocess.Popen[bytes]) -> bytes:
 def test_on_a_terminal_it_is_redrawn_and_ctrl_c_ends_it_well(desk: Helpdesk) -> None:
     ours, theirs = pty.openpty()
     program = Path(sys.executable).with_name("radius2fa")
-    command = [str(program), "--config", str(desk.config), "status", "--watch"]
+    # Whoever runs the tests in the background may have them ignore Ctrl-C, and so the program.
+    command = ["env", "--default-signal=INT", str(program), "--config", str(desk.config), "status", "--watch"]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
